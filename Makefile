@@ -1,0 +1,24 @@
+# Flotilla. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+node_modules: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch node_modules
+
+.PHONY: help build check unit test
+build: node_modules  ## generates the validators and bundles the command into dist/
+	node build.ts
+
+check: node_modules  ## types and lint
+	tsc
+	oxlint --quiet src test
+
+unit: build         ## the tests that need no root
+	vitest run
+
+test: unit          ## all tests

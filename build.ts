@@ -1,0 +1,1 @@
+// Builds what runs: generated validators and the bundle of the command line in dist/.

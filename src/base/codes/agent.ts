@@ -1,0 +1,2 @@
+/** Codes of the room `agent`: code → what it means. */
+export const agentCodes = {} as const;

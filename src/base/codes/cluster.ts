@@ -1,0 +1,2 @@
+/** Codes of the room `cluster`: code → what it means. */
+export const clusterCodes = {} as const;

@@ -1,0 +1,2 @@
+/** Codes of the room `daemon`: code → what it means. */
+export const daemonCodes = {} as const;

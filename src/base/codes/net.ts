@@ -1,0 +1,2 @@
+/** Codes of the room `net`: code → what it means. */
+export const netCodes = {} as const;
