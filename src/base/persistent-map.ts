@@ -1,0 +1,140 @@
+/**
+ * An immutable map from strings, as a hash trie of 32 branches (Bagwell, Ideal Hash Trees, 2001): `set` and `delete` answer
+ * a new map that shares all but the path with the old one, O(log32 n). A snapshot is therefore free.
+ * The order of iteration depends only on the keys, not on the order of insertion, except among equal hashes.
+ */
+export class PersistentMap<V> implements Iterable<readonly [string, V]> {
+  readonly size: number;
+  readonly #root: TrieNode<V> | null;
+
+  private constructor(root: TrieNode<V> | null, size: number) {
+    this.#root = root;
+    this.size = size;
+  }
+
+  static empty<V>(): PersistentMap<V> {
+    return new PersistentMap<V>(null, 0);
+  }
+
+  static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+    let map = PersistentMap.empty<V>();
+    for (const [key, value] of entries) map = map.set(key, value);
+    return map;
+  }
+
+  get(key: string): V | undefined {
+    let node = this.#root;
+    const hash = hashOf(key);
+    for (let shift = 0; node !== null; shift += 5) {
+      if (node.kind === 'leaf') return node.hash === hash ? node.pairs.find((pair) => pair[0] === key)?.[1] : undefined;
+      const bit = 1 << ((hash >>> shift) & 31);
+      if ((node.bitmap & bit) === 0) return undefined;
+      node = node.children[popCount(node.bitmap & (bit - 1))] ?? null;
+    }
+    return undefined;
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** NOTE: undefined is not a value. */
+  set(key: string, value: V): PersistentMap<V> {
+    const grown = { count: 0 };
+    const root = insert(this.#root, 0, { kind: 'leaf', hash: hashOf(key), pairs: [[key, value]] }, grown);
+    return new PersistentMap(root, this.size + grown.count);
+  }
+
+  delete(key: string): PersistentMap<V> {
+    if (!this.has(key)) return this;
+    return new PersistentMap(remove(this.#root, 0, hashOf(key), key), this.size - 1);
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [string, V]> {
+    const stack: TrieNode<V>[] = this.#root === null ? [] : [this.#root];
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      if (node.kind === 'leaf') yield* node.pairs;
+      else for (let index = node.children.length - 1; index >= 0; index -= 1) stack.push(node.children[index]!);
+    }
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [key] of this) yield key;
+  }
+
+  *values(): IterableIterator<V> {
+    for (const [, value] of this) yield value;
+  }
+}
+
+type Leaf<V> = { readonly kind: 'leaf'; readonly hash: number; readonly pairs: readonly (readonly [string, V])[] };
+type Branch<V> = { readonly kind: 'branch'; readonly bitmap: number; readonly children: readonly TrieNode<V>[] };
+type TrieNode<V> = Leaf<V> | Branch<V>;
+
+function insert<V>(node: TrieNode<V> | null, shift: number, leaf: Leaf<V>, grown: { count: number }): TrieNode<V> {
+  if (node === null) {
+    grown.count = 1;
+    return leaf;
+  }
+  if (node.kind === 'leaf') {
+    if (node.hash === leaf.hash) {
+      const key = leaf.pairs[0]![0];
+      const others = node.pairs.filter((pair) => pair[0] !== key);
+      grown.count = others.length === node.pairs.length ? 1 : 0;
+      return { kind: 'leaf', hash: node.hash, pairs: others.length === 0 ? leaf.pairs : [...others, leaf.pairs[0]!] };
+    }
+    return insert(insertIntoBranch({ kind: 'branch', bitmap: 0, children: [] }, shift, node, { count: 0 }), shift, leaf, grown);
+  }
+  return insertIntoBranch(node, shift, leaf, grown);
+}
+
+function insertIntoBranch<V>(node: Branch<V>, shift: number, leaf: Leaf<V>, grown: { count: number }): Branch<V> {
+  const bit = 1 << ((leaf.hash >>> shift) & 31);
+  const position = popCount(node.bitmap & (bit - 1));
+  const children = node.children.slice();
+  if ((node.bitmap & bit) === 0) {
+    grown.count = 1;
+    children.splice(position, 0, leaf);
+    return { kind: 'branch', bitmap: node.bitmap | bit, children };
+  }
+  children[position] = insert(children[position] ?? null, shift + 5, leaf, grown);
+  return { kind: 'branch', bitmap: node.bitmap, children };
+}
+
+function remove<V>(node: TrieNode<V> | null, shift: number, hash: number, key: string): TrieNode<V> | null {
+  if (node === null) return null;
+  if (node.kind === 'leaf') {
+    const pairs = node.pairs.filter((pair) => pair[0] !== key);
+    return pairs.length === 0 ? null : { kind: 'leaf', hash: node.hash, pairs };
+  }
+  const bit = 1 << ((hash >>> shift) & 31);
+  const position = popCount(node.bitmap & (bit - 1));
+  const child = remove(node.children[position] ?? null, shift + 5, hash, key);
+  const children = node.children.slice();
+  if (child === null) {
+    if (children.length === 1) return null;
+    children.splice(position, 1);
+    // A lone leaf moves up, so that equal contents have equal shape.
+    const [only] = children;
+    if (children.length === 1 && only !== undefined && only.kind === 'leaf') return only;
+    return { kind: 'branch', bitmap: node.bitmap & ~bit, children };
+  }
+  if (children.length === 1 && child.kind === 'leaf') return child;
+  children[position] = child;
+  return { kind: 'branch', bitmap: node.bitmap, children };
+}
+
+/** FNV-1a over UTF-16 units with a final mix: good spread for ids and names alike. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < key.length; index += 1) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  hash ^= hash >>> 15;
+  hash = Math.imul(hash, 0x2c1b3c6d);
+  return (hash ^ (hash >>> 12)) >>> 0;
+}
+
+function popCount(bits: number): number {
+  let n = bits - ((bits >>> 1) & 0x55555555);
+  n = (n & 0x33333333) + ((n >>> 2) & 0x33333333);
+  return Math.imul((n + (n >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

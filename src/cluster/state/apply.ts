@@ -1,0 +1,123 @@
+import { PersistentMap } from '../../base/persistent-map.ts';
+import type { Change, Entry, Outcome, StoreEvent } from '../../model/entry.ts';
+import type { ObjectKind, StoredObject } from '../../model/objects.ts';
+import { type View } from './view.ts';
+
+export type Applied = { readonly view: View; readonly events: readonly StoreEvent[]; readonly outcome: Outcome };
+
+/** How many outcomes are remembered: longer than any proposer waits before it gives up. */
+const requestsMax = 4096;
+
+/**
+ * The state machine: total, deterministic, trivial. Decisions were taken before; what is here is only their result.
+ * An entry whose expected versions don't hold changes nothing but the revision, and says which object it was.
+ * `revision` is the entry's index in the log and becomes the version of all that it writes.
+ */
+export function applyEntry(view: View, revision: number, entry: Entry): Applied {
+  const known = view.requests.byId.get(entry.requestId);
+  if (known !== undefined) return { view: { ...view, revision }, events: [], outcome: known };
+  const timeMs = Math.max(view.timeMs, entry.timeMs);
+  const conflict = findConflict(view, revision, entry.changes);
+  if (conflict !== null) return { view: remember({ ...view, revision, timeMs }, entry.requestId, conflict), events: [], outcome: conflict };
+  const events: StoreEvent[] = [];
+  let next: View = { ...view, revision, timeMs };
+  for (const change of entry.changes) {
+    const previous = currentOf(next, change);
+    if (change.kind === 'put') {
+      const object = stamp(change.object, { revision, timeMs, createdMs: previous?.createdMs ?? timeMs });
+      next = write(next, object.kind, object.id, previous, object);
+      events.push({ kind: 'put', object, previous: previous ?? null });
+    } else if (previous !== undefined) {
+      next = write(next, change.objectKind, change.id, previous, null);
+      events.push({ kind: 'remove', object: previous });
+    }
+  }
+  const outcome: Outcome = { kind: 'applied', revision };
+  return { view: remember(next, entry.requestId, outcome), events, outcome };
+}
+
+/** Puts an object as it is, version and times included: for loading a snapshot. */
+export function restoreObject(view: View, object: StoredObject): View {
+  return write(view, object.kind, object.id, currentOf(view, { kind: 'put', object, ifVersion: null }), object);
+}
+
+function findConflict(view: View, revision: number, changes: readonly Change[]): Outcome | null {
+  for (const change of changes) {
+    if (change.ifVersion === null) continue;
+    const found = currentOf(view, change)?.version ?? 0;
+    if (found !== change.ifVersion) {
+      const [objectKind, id] = change.kind === 'put' ? [change.object.kind, change.object.id] : [change.objectKind, change.id];
+      return { kind: 'conflict', revision, objectKind, id, expected: change.ifVersion, found };
+    }
+  }
+  return null;
+}
+
+function currentOf(view: View, change: Change): StoredObject | undefined {
+  return change.kind === 'put' ? view.tables[change.object.kind].get(change.object.id) : view.tables[change.objectKind].get(change.id);
+}
+
+function stamp(object: StoredObject, stamps: { readonly revision: number; readonly timeMs: number; readonly createdMs: number }): StoredObject {
+  return { ...object, version: stamps.revision, createdMs: stamps.createdMs, updatedMs: stamps.timeMs };
+}
+
+function write(view: View, kind: ObjectKind, id: string, previous: StoredObject | undefined, object: StoredObject | null): View {
+  // NOTE: the table of a kind only ever receives objects of that kind; TypeScript can't follow the union through the index.
+  const table = view.tables[kind] as PersistentMap<StoredObject>;
+  const tables = { ...view.tables, [kind]: object === null ? table.delete(id) : table.set(id, object) };
+  return { ...view, tables, indexes: reindex(view.indexes, previous, object) };
+}
+
+type Indexes = View['indexes'];
+type IndexName = keyof Indexes;
+
+function reindex(indexes: Indexes, previous: StoredObject | undefined, object: StoredObject | null): Indexes {
+  const before = previous === undefined ? [] : indexKeys(previous);
+  const after = object === null ? [] : indexKeys(object);
+  const id = object?.id ?? previous?.id ?? '';
+  let next = indexes;
+  for (const [name, key] of before) {
+    if (after.some((one) => one[0] === name && one[1] === key)) continue;
+    const rest = next[name].get(key)?.delete(id);
+    next = { ...next, [name]: rest === undefined || rest.size === 0 ? next[name].delete(key) : next[name].set(key, rest) };
+  }
+  for (const [name, key] of after) {
+    if (before.some((one) => one[0] === name && one[1] === key)) continue;
+    next = { ...next, [name]: next[name].set(key, (next[name].get(key) ?? PersistentMap.empty<true>()).set(id, true)) };
+  }
+  return next;
+}
+
+function indexKeys(object: StoredObject): readonly (readonly [IndexName, string])[] {
+  switch (object.kind) {
+    case 'task':
+      return object.nodeId === null ? [['tasksByService', object.serviceId]] : [['tasksByService', object.serviceId], ['tasksByNode', object.nodeId]];
+    case 'service':
+      return [['servicesByProject', object.projectName]];
+    case 'network':
+      return object.projectName === null ? [] : [['networksByProject', object.projectName]];
+    case 'volume':
+      return object.projectName === null ? [] : [['volumesByProject', object.projectName]];
+    case 'secret':
+      return object.projectName === null ? [] : [['secretsByProject', object.projectName]];
+    case 'config':
+      return object.projectName === null ? [] : [['configsByProject', object.projectName]];
+    case 'cluster':
+    case 'node':
+    case 'project':
+      return [];
+  }
+}
+
+function remember(view: View, requestId: string, outcome: Outcome): View {
+  let { byId, order } = view.requests;
+  const sequence = view.requests.nextSequence;
+  byId = byId.set(requestId, outcome);
+  order = order.set(String(sequence), requestId);
+  const expired = order.get(String(sequence - requestsMax));
+  if (expired !== undefined) {
+    byId = byId.delete(expired);
+    order = order.delete(String(sequence - requestsMax));
+  }
+  return { ...view, requests: { byId, order, nextSequence: sequence + 1 } };
+}

@@ -1,0 +1,194 @@
+import type { ServiceConfig } from './project.ts';
+import type { HealthState } from './container.ts';
+
+/**
+ * The objects of the store. Each has a kind, an id that is never used again, and a version: the revision of the entry that
+ * wrote it last, which compare-and-set changes name. Times are the leader's stamps, in milliseconds since 1970.
+ * Objects are frozen values: a change writes a whole new one.
+ */
+export type ObjectKind = 'cluster' | 'node' | 'project' | 'network' | 'volume' | 'secret' | 'config' | 'service' | 'task';
+
+export const objectKinds: readonly ObjectKind[] = ['cluster', 'node', 'project', 'network', 'volume', 'secret', 'config', 'service', 'task'];
+
+type ObjectBase<Kind extends ObjectKind> = {
+  readonly kind: Kind;
+  readonly id: string;
+  /** Set by apply; 0 in an object that was never stored. */
+  readonly version: number;
+  /** Set by apply. */
+  readonly createdMs: number;
+  readonly updatedMs: number;
+};
+
+export type ClusterObject = ObjectBase<'cluster'> & {
+  readonly name: string;
+  /** What all voters support; entries of a newer kind are proposed only from that level on. */
+  readonly featureLevel: number;
+  /** Address pools that networks without a subnet of their own are taken from, and the prefix length of each. */
+  readonly addressPools: readonly { readonly cidr: string; readonly prefixLength: number }[];
+};
+
+export type NodeObject = ObjectBase<'node'> & {
+  readonly hostname: string;
+  readonly status: 'ready' | 'down';
+  readonly availability: 'active' | 'pause' | 'drain';
+  readonly role: 'manager' | 'worker';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly os: string;
+  readonly architecture: string;
+  readonly cpuCount: number;
+  readonly memoryBytes: number;
+  readonly daemonVersion: string;
+  /** The kernel's boot id: another one means that every process of before is gone. */
+  readonly bootId: string;
+  /** Subnets that the host itself is in; networks are not placed over them. */
+  readonly hostSubnets: readonly string[];
+};
+
+/** A compose project. Its id is its name. */
+export type ProjectObject = ObjectBase<'project'> & {
+  readonly name: string;
+  readonly workingDir: string;
+  readonly configFiles: readonly string[];
+};
+
+export type NetworkObject = ObjectBase<'network'> & {
+  readonly name: string;
+  /** null: not of a project. */
+  readonly projectName: string | null;
+  /** The key in the file: `default`, `front`. */
+  readonly key: string;
+  readonly driver: string;
+  readonly isInternal: boolean;
+  readonly isAttachable: boolean;
+  readonly enableIpv6: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  /** What the file asks for. */
+  readonly ipam: readonly { readonly subnet: string | null; readonly gateway: string | null; readonly ipRange: string | null; readonly auxAddresses: Readonly<Record<string, string>> }[];
+  /** What the allocator gave; null until then. */
+  readonly subnet: string | null;
+  readonly gateway: string | null;
+  readonly subnet6: string | null;
+  readonly gateway6: string | null;
+  /** Of the definition: a change means that the network is made anew. */
+  readonly specHash: string;
+};
+
+export type VolumeObject = ObjectBase<'volume'> & {
+  readonly name: string;
+  readonly projectName: string | null;
+  readonly key: string;
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The node that holds the data; null until a task needs it. */
+  readonly nodeId: string | null;
+  readonly desired: 'present' | 'removed';
+  readonly specHash: string;
+};
+
+/** A secret or a configuration: its bytes, written once; another content is another object. */
+export type DataObject<Kind extends 'secret' | 'config'> = ObjectBase<Kind> & {
+  readonly name: string;
+  readonly projectName: string | null;
+  readonly key: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly dataBase64: string;
+  /** sha256 of the content, hex. */
+  readonly digest: string;
+};
+export type SecretObject = DataObject<'secret'>;
+export type ConfigObject = DataObject<'config'>;
+
+/** What a service's spec names, resolved to objects of the store, at the moment of the deployment. */
+export type ServiceRefs = {
+  /** Key in the file → network id. */
+  readonly networks: Readonly<Record<string, string>>;
+  /** Key in the file → volume id. */
+  readonly volumes: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly configs: Readonly<Record<string, string>>;
+};
+
+export type ServiceObject = ObjectBase<'service'> & {
+  readonly projectName: string;
+  /** The key in the file: `web`. */
+  readonly name: string;
+  /** The canonical definition, as `compose config` prints it. */
+  readonly spec: ServiceConfig;
+  readonly refs: ServiceRefs;
+  /** Of spec and refs: a task with another one is outdated. */
+  readonly specHash: string;
+  readonly previous: { readonly spec: ServiceConfig; readonly refs: ServiceRefs; readonly specHash: string } | null;
+  readonly replicas: number;
+  /** `stopped`: containers are kept, not running (`compose stop`). `removed`: on its way out, in reverse dependency order. */
+  readonly desired: 'running' | 'stopped' | 'removed';
+  /** Counts `compose restart`: a task with a lower count restarts its container in place. */
+  readonly restartCount: number;
+  /** Overrides the file's stop grace while stopping or removing (`-t`), in milliseconds; null: as the file says. */
+  readonly stopGraceMs: number | null;
+  /** Counts forced recreations (`--force-recreate`): a task with a lower count is outdated. */
+  readonly forceCount: number;
+};
+
+/**
+ * Where a task is. The order is the usual course; a restart goes from `exited` to `starting` again.
+ * - new: wished, nothing allocated; pending: has its addresses, waits for a node; assigned: a node was chosen
+ * - preparing: image, filesystem, network in the making; prepared: only has to be started; starting; running
+ * - stopping; exited: the container is there, its process is not; rejected: could not be made (see error); removed: nothing is left
+ */
+export type TaskState = 'new' | 'pending' | 'assigned' | 'preparing' | 'prepared' | 'starting' | 'running' | 'stopping' | 'exited' | 'rejected' | 'removed';
+
+/** Prepared and not started while its dependencies are not there; stopped: the container is kept. */
+export type TaskDesired = 'prepared' | 'running' | 'stopped' | 'removed';
+
+export type TaskStatus = {
+  readonly state: TaskState;
+  readonly health: HealthState;
+  readonly exitCode: number | null;
+  readonly startedMs: number | null;
+  readonly finishedMs: number | null;
+  readonly oomKilled: boolean;
+  /** Restarts by the agent, within the policy. */
+  readonly restarts: number;
+  /** The count of `ServiceObject.restartCount` that the container has followed. */
+  readonly restartCountDone: number;
+  /** Why it is `rejected`, or why it waits. */
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
+};
+
+export type TaskAttachment = {
+  readonly networkId: string;
+  readonly ip: string;
+  readonly ip6: string | null;
+  readonly mac: string | null;
+  readonly aliases: readonly string[];
+};
+
+/** One container of a service, from its wish to its removal. */
+export type TaskObject = ObjectBase<'task'> & {
+  readonly projectName: string;
+  readonly serviceId: string;
+  readonly serviceName: string;
+  /** From 1; a removed task's slot is taken by its successor. */
+  readonly slot: number;
+  readonly containerName: string;
+  /** 64 hex characters, chosen by the manager, so that a retried creation makes one container. */
+  readonly containerId: string;
+  readonly specHash: string;
+  readonly forceCount: number;
+  readonly restartCount: number;
+  readonly nodeId: string | null;
+  readonly attachments: readonly TaskAttachment[];
+  readonly desired: TaskDesired;
+  /** The grace that its stop is to use, where a command gave one. */
+  readonly stopGraceMs: number | null;
+  /** Removal takes the anonymous volumes too. */
+  readonly removeVolumes: boolean;
+  readonly status: TaskStatus;
+};
+
+export type StoredObject = ClusterObject | NodeObject | ProjectObject | NetworkObject | VolumeObject | SecretObject | ConfigObject | ServiceObject | TaskObject;
+
+export type ObjectOfKind<Kind extends ObjectKind> = Extract<StoredObject, { readonly kind: Kind }>;
