@@ -1,4 +1,4 @@
-import type { ServiceConfig } from './project.ts';
+import type { Service } from './project.ts';
 import type { HealthState } from './container.ts';
 
 /**
@@ -116,11 +116,11 @@ export type ServiceObject = ObjectBase<'service'> & {
   /** The key in the file: `web`. */
   readonly name: string;
   /** The canonical definition, as `compose config` prints it. */
-  readonly spec: ServiceConfig;
+  readonly spec: Service;
   readonly refs: ServiceRefs;
   /** Of spec and refs: a task with another one is outdated. */
   readonly specHash: string;
-  readonly previous: { readonly spec: ServiceConfig; readonly refs: ServiceRefs; readonly specHash: string } | null;
+  readonly previous: { readonly spec: Service; readonly refs: ServiceRefs; readonly specHash: string } | null;
   readonly replicas: number;
   /** `stopped`: containers are kept, not running (`compose stop`). `removed`: on its way out, in reverse dependency order. */
   readonly desired: 'running' | 'stopped' | 'removed';
