@@ -136,9 +136,9 @@ export type ServiceObject = ObjectBase<'service'> & {
  * Where a task is. The order is the usual course; a restart goes from `exited` to `starting` again.
  * - new: wished, nothing allocated; pending: has its addresses, waits for a node; assigned: a node was chosen
  * - preparing: image, filesystem, network in the making; prepared: only has to be started; starting; running
- * - stopping; exited: the container is there, its process is not; rejected: could not be made (see error); removed: nothing is left
+ * - restarting: its process ended and the policy will start it again; stopping; exited: the container is there, its process is not; rejected: could not be made (see error); removed: nothing is left
  */
-export type TaskState = 'new' | 'pending' | 'assigned' | 'preparing' | 'prepared' | 'starting' | 'running' | 'stopping' | 'exited' | 'rejected' | 'removed';
+export type TaskState = 'new' | 'pending' | 'assigned' | 'preparing' | 'prepared' | 'starting' | 'running' | 'restarting' | 'stopping' | 'exited' | 'rejected' | 'removed';
 
 /** Prepared and not started while its dependencies are not there; stopped: the container is kept. */
 export type TaskDesired = 'prepared' | 'running' | 'stopped' | 'removed';
