@@ -1,1 +1,4 @@
-// Builds what runs: generated validators and the bundle of the command line in dist/.
+// Builds what runs: generated code first, then the bundle in dist/. `make build` calls it.
+import { bundle } from './build/bundle.ts';
+
+await bundle();

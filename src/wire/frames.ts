@@ -1,0 +1,39 @@
+/**
+ * Frames on an upgraded connection (exec): a type byte, a length (u32, big endian), a payload.
+ * Types: 0 stdin, 1 stdout, 2 stderr, 3 end of input, 4 resize (JSON {columns, rows}), 5 signal (text), 6 exit (JSON {exitCode} or an error).
+ */
+export type Frame = { readonly type: number; readonly payload: Uint8Array };
+
+export const frameTypes = { stdin: 0, stdout: 1, stderr: 2, endInput: 3, resize: 4, signal: 5, exit: 6 } as const;
+
+const headBytes = 5;
+/** One frame's payload: a chunk of a pipe is 64 KB at most, so this is generous. */
+const payloadBytesMax = 1024 * 1024;
+
+export function encodeFrame(type: number, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(headBytes + payload.length);
+  frame[0] = type;
+  new DataView(frame.buffer).setUint32(1, payload.length);
+  frame.set(payload, headBytes);
+  return frame;
+}
+
+/** Collects chunks and hands out whole frames. Answers false once a length is over the limit: the connection is to be closed. */
+export function frameReader(onFrame: (frame: Frame) => void): (chunk: Uint8Array) => boolean {
+  let rest = new Uint8Array(0);
+  return (chunk) => {
+    const all = new Uint8Array(rest.length + chunk.length);
+    all.set(rest);
+    all.set(chunk, rest.length);
+    let offset = 0;
+    while (all.length - offset >= headBytes) {
+      const length = new DataView(all.buffer, all.byteOffset + offset).getUint32(1);
+      if (length > payloadBytesMax) return false;
+      if (all.length - offset - headBytes < length) break;
+      onFrame({ type: all[offset] ?? 0, payload: all.slice(offset + headBytes, offset + headBytes + length) });
+      offset += headBytes + length;
+    }
+    rest = all.slice(offset);
+    return true;
+  };
+}
