@@ -1,0 +1,103 @@
+import type { Assignment } from '../model/assignment.ts';
+import type { Log } from '../base/log.ts';
+import { ensureDir, readTextIfThere, writeFileDurable } from '../os/files.ts';
+import { freshMemory, type TaskMemory } from './step.ts';
+
+/**
+ * What the agent keeps on disk, so that it can work on without a manager and tell a reboot from a restart of its own:
+ * the last assignment, and a few facts of each task. Both are rewritten whole; what is lost with a crash is only the newest
+ * write, and every fact in it can be learnt again from the containers and the manager.
+ */
+export class AgentMemory {
+  readonly #dir: string;
+  readonly #log: Log;
+  readonly #tasks: Map<string, TaskMemory>;
+  readonly savedAssignment: Assignment | null;
+  /** True when every process of the time before is gone. */
+  readonly isNewBoot: boolean;
+  readonly #bootId: string;
+  #pendingAssignment: Assignment | null = null;
+  #isTasksDirty = false;
+  #writing: Promise<void> | null = null;
+
+  private constructor(fields: { dir: string; log: Log; tasks: Map<string, TaskMemory>; assignment: Assignment | null; bootId: string; isNewBoot: boolean }) {
+    this.#dir = fields.dir;
+    this.#log = fields.log;
+    this.#tasks = fields.tasks;
+    this.#bootId = fields.bootId;
+    this.savedAssignment = fields.assignment;
+    this.isNewBoot = fields.isNewBoot;
+  }
+
+  static async open(options: { readonly dir: string; readonly bootId: string; readonly log: Log }): Promise<AgentMemory> {
+    await ensureDir(options.dir);
+    const assignment = parse<Assignment>(await readTextIfThere(`${options.dir}/assignment.json`), options.log);
+    const saved = parse<{ bootId: string; tasks: Record<string, TaskMemory> }>(await readTextIfThere(`${options.dir}/tasks.json`), options.log);
+    const isNewBoot = saved !== null && saved.bootId !== options.bootId;
+    const tasks = new Map(Object.entries(saved?.tasks ?? {}));
+    // After a reboot nothing runs: a wish to run is to be fulfilled again.
+    if (isNewBoot) for (const [id, memory] of tasks) tasks.set(id, { ...memory, fulfilled: null });
+    return new AgentMemory({ dir: options.dir, log: options.log, tasks, assignment, bootId: options.bootId, isNewBoot });
+  }
+
+  task(taskId: string): TaskMemory {
+    return this.#tasks.get(taskId) ?? freshMemory;
+  }
+
+  setTask(taskId: string, memory: TaskMemory): void {
+    this.#tasks.set(taskId, memory);
+    this.#isTasksDirty = true;
+    this.#schedule();
+  }
+
+  forgetTask(taskId: string): void {
+    if (this.#tasks.delete(taskId)) {
+      this.#isTasksDirty = true;
+      this.#schedule();
+    }
+  }
+
+  saveAssignment(assignment: Assignment): void {
+    this.#pendingAssignment = assignment;
+    this.#schedule();
+  }
+
+  /** Resolves when everything told so far is on disk. */
+  async flush(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+  }
+
+  #schedule(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+      if (this.#isTasksDirty || this.#pendingAssignment !== null) this.#schedule();
+    });
+  }
+
+  async #write(): Promise<void> {
+    // The turn of the loop ends first, so that changes that come together are one write.
+    await Promise.resolve();
+    const assignment = this.#pendingAssignment;
+    this.#pendingAssignment = null;
+    const isTasksDirty = this.#isTasksDirty;
+    this.#isTasksDirty = false;
+    try {
+      if (assignment !== null) await writeFileDurable(`${this.#dir}/assignment.json`, JSON.stringify(assignment));
+      if (isTasksDirty) await writeFileDurable(`${this.#dir}/tasks.json`, JSON.stringify({ bootId: this.#bootId, tasks: Object.fromEntries(this.#tasks) }));
+    } catch (error) {
+      // A full disk must not stop containers from being started and stopped; what is on disk is then older.
+      this.#log.error('agent.memory-not-saved', { error: String(error) });
+    }
+  }
+}
+
+/** NOTE: the file is our own, written whole; one that can't be read is treated as not there. */
+function parse<T>(text: string | null, log: Log): T | null {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    log.warn('agent.memory-unreadable', { error: String(error) });
+    return null;
+  }
+}
