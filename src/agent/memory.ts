@@ -6,10 +6,12 @@ import { freshMemory, type TaskMemory } from './step.ts';
 /**
  * What the agent keeps on disk, so that it can work on without a manager and tell a reboot from a restart of its own:
  * the last assignment, and a few facts of each task. Both are rewritten whole; what is lost with a crash is only the newest
- * write, and every fact in it can be learnt again from the containers and the manager.
+ * write, and every fact in it can be learnt again from the containers and the manager. The assignment holds secrets, so it
+ * lies in the run directory, which is memory, and is gone with a reboot.
  */
 export class AgentMemory {
   readonly #dir: string;
+  readonly #runDir: string;
   readonly #log: Log;
   readonly #tasks: Map<string, TaskMemory>;
   readonly savedAssignment: Assignment | null;
@@ -20,8 +22,9 @@ export class AgentMemory {
   #isTasksDirty = false;
   #writing: Promise<void> | null = null;
 
-  private constructor(fields: { dir: string; log: Log; tasks: Map<string, TaskMemory>; assignment: Assignment | null; bootId: string; isNewBoot: boolean }) {
+  private constructor(fields: { dir: string; runDir: string; log: Log; tasks: Map<string, TaskMemory>; assignment: Assignment | null; bootId: string; isNewBoot: boolean }) {
     this.#dir = fields.dir;
+    this.#runDir = fields.runDir;
     this.#log = fields.log;
     this.#tasks = fields.tasks;
     this.#bootId = fields.bootId;
@@ -29,15 +32,16 @@ export class AgentMemory {
     this.isNewBoot = fields.isNewBoot;
   }
 
-  static async open(options: { readonly dir: string; readonly bootId: string; readonly log: Log }): Promise<AgentMemory> {
+  static async open(options: { readonly dir: string; readonly runDir: string; readonly bootId: string; readonly log: Log }): Promise<AgentMemory> {
     await ensureDir(options.dir);
-    const assignment = parse<Assignment>(await readTextIfThere(`${options.dir}/assignment.json`), options.log);
+    await ensureDir(options.runDir);
+    const assignment = parse<Assignment>(await readTextIfThere(`${options.runDir}/assignment.json`), options.log);
     const saved = parse<{ bootId: string; tasks: Record<string, TaskMemory> }>(await readTextIfThere(`${options.dir}/tasks.json`), options.log);
     const isNewBoot = saved !== null && saved.bootId !== options.bootId;
     const tasks = new Map(Object.entries(saved?.tasks ?? {}));
     // After a reboot nothing runs: a wish to run is to be fulfilled again.
     if (isNewBoot) for (const [id, memory] of tasks) tasks.set(id, { ...memory, fulfilled: null });
-    return new AgentMemory({ dir: options.dir, log: options.log, tasks, assignment, bootId: options.bootId, isNewBoot });
+    return new AgentMemory({ dir: options.dir, runDir: options.runDir, log: options.log, tasks, assignment, bootId: options.bootId, isNewBoot });
   }
 
   task(taskId: string): TaskMemory {
@@ -82,7 +86,7 @@ export class AgentMemory {
     const isTasksDirty = this.#isTasksDirty;
     this.#isTasksDirty = false;
     try {
-      if (assignment !== null) await writeFileDurable(`${this.#dir}/assignment.json`, JSON.stringify(assignment));
+      if (assignment !== null) await writeFileDurable(`${this.#runDir}/assignment.json`, JSON.stringify(assignment));
       if (isTasksDirty) await writeFileDurable(`${this.#dir}/tasks.json`, JSON.stringify({ bootId: this.#bootId, tasks: Object.fromEntries(this.#tasks) }));
     } catch (error) {
       // A full disk must not stop containers from being started and stopped; what is on disk is then older.

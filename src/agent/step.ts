@@ -41,6 +41,8 @@ export type Step =
 /** Pure: the same input gives the same step, so that a step lost to a crash is taken again. */
 export function nextStep(input: StepInput): Step {
   const { container, desired } = input;
+  // What failed waits for its next attempt, whatever is wished.
+  if (input.isRejected && input.isRestartPending) return { kind: 'idle' };
   switch (desired) {
     case 'removed':
       if (container === null) return { kind: 'forget' };

@@ -36,6 +36,7 @@ describe('the next step of a task', () => {
     ['then forgets', { desired: 'removed' }, 'forget'],
     ['what failed is not tried again for the same wish', { isRejected: true }, 'idle'],
     ['what failed can be removed', { desired: 'removed', isRejected: true, container: container('created') }, 'remove'],
+    ['a removal that failed waits for its next attempt', { desired: 'removed', isRejected: true, isRestartPending: true, container: container('running') }, 'idle'],
     ['without its definition nothing is made', { hasSpec: false }, 'idle'],
   ])('%s', ([, input, step]) => {
     expect(nextStep({ ...base, ...input }).kind).toBe(step);

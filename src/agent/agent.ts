@@ -1,0 +1,240 @@
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { AssignedTask, Assignment } from '../model/assignment.ts';
+import type { ContainerInfo, PullProgress } from '../model/container.ts';
+import type { Net } from '../net/net.ts';
+import type { AgentEnd, NodeFacts } from '../wire/session.ts';
+import { type DriverHost, TaskDriver } from './drive-task.ts';
+import type { Lowering, LoweringContext } from './lowering.ts';
+import { AgentMemory } from './memory.ts';
+import { NodeNetwork } from './network.ts';
+import { prepareTask } from './prepare.ts';
+import { Reporter } from './report.ts';
+import type { TaskMemory } from './step.ts';
+
+export type AgentOptions = {
+  readonly engine: Engine;
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly session: AgentEnd;
+  readonly facts: NodeFacts;
+  readonly lowering: Lowering;
+  readonly restartDelayMs: (assigned: AssignedTask, container: ContainerInfo, memory: TaskMemory) => number | null;
+  readonly defer: (callback: () => void) => void;
+  readonly hostResolvConf: string;
+  readonly namespacePath: (containerId: string) => string;
+  /** Pull progress of tasks in preparation, for those who watch. */
+  readonly onPull: (reference: string, progress: PullProgress) => void;
+  readonly dataDir: string;
+  readonly runDir: string;
+};
+
+/** The label that says which task a container is. */
+export const taskLabel = 'io.flotilla.task';
+
+/**
+ * The agent of a node: makes what is assigned, and tells what is there. It adopts containers that outlived the daemon, works on
+ * from its memory until a manager speaks, and removes containers of tasks that no longer exist.
+ */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #memory: AgentMemory;
+  readonly #drivers = new Map<string, TaskDriver>();
+  readonly #taskOfContainer = new Map<string, string>();
+  readonly #network: NodeNetwork;
+  readonly #reporter: Reporter;
+  readonly #driverHost: DriverHost;
+  readonly #namespaces = new Set<string>();
+  readonly #volumesLeaving = new Set<string>();
+  #assignment: Assignment;
+  #unsubscribe: () => void = () => undefined;
+
+  private constructor(options: AgentOptions, memory: AgentMemory) {
+    this.#options = options;
+    this.#memory = memory;
+    this.#assignment = memory.savedAssignment ?? { nodeId: options.facts.nodeId, revision: 0, tasks: [], networks: [], volumes: [] };
+    this.#network = new NodeNetwork({ net: options.net, wish: () => options.lowering.network(this.#assignmentWithNamespaces(), (taskId) => this.#facts(taskId)) });
+    this.#reporter = new Reporter({ session: options.session, nodeId: options.facts.nodeId, defer: options.defer });
+    this.#driverHost = this.#hostOf();
+  }
+
+  static async start(options: AgentOptions): Promise<Agent> {
+    const memory = await AgentMemory.open({ dir: options.dataDir, runDir: options.runDir, bootId: options.facts.bootId, log: options.log });
+    const agent = new Agent(options, memory);
+    agent.#unsubscribe = options.engine.containers.onEvent((event) => {
+      const taskId = agent.#taskOfContainer.get(event.containerId);
+      if (taskId === undefined) return;
+      if (event.kind === 'exited' || event.kind === 'health') agent.#networkChanged();
+      agent.#drivers.get(taskId)?.kick();
+    });
+    if (memory.savedAssignment !== null) await agent.#adopt(memory.savedAssignment);
+    options.session.onMessage((message) => agent.#assign(message.assignment));
+    options.session.send({ kind: 'hello', facts: options.facts });
+    return agent;
+  }
+
+  /** Stops driving; containers and the network stay as they are. */
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    for (const driver of this.#drivers.values()) driver.close();
+    await Promise.all([...this.#drivers.values()].map((driver) => driver.settled()));
+    await this.#network.settle();
+    await this.#memory.flush();
+    this.#options.session.close();
+  }
+
+  /** The container of a task, for streams. */
+  containerIdOf(taskId: string): string | null {
+    return this.#drivers.get(taskId)?.assigned.task.containerId ?? null;
+  }
+
+  /** Names are served again before anything else, for containers that ran on without us. */
+  async #adopt(assignment: Assignment): Promise<void> {
+    for (const { task } of assignment.tasks) {
+      if (this.#options.engine.containers.get(task.containerId) !== null) this.#namespaces.add(task.containerId);
+    }
+    this.#assign(assignment);
+    await this.#network.sync();
+  }
+
+  #assign(assignment: Assignment): void {
+    this.#assignment = assignment;
+    this.#memory.saveAssignment(assignment);
+    const wanted = new Set(assignment.tasks.map((one) => one.task.id));
+    for (const assigned of assignment.tasks) {
+      const driver = this.#drivers.get(assigned.task.id);
+      if (driver !== undefined) driver.wish(assigned);
+      else this.#drive(assigned);
+    }
+    for (const [taskId, driver] of this.#drivers) {
+      if (!wanted.has(taskId)) driver.wish({ ...driver.assigned, task: { ...driver.assigned.task, desired: 'removed' } });
+    }
+    this.#removeStrangers(wanted);
+    this.#removeVolumes();
+    this.#networkChanged();
+  }
+
+  #drive(assigned: AssignedTask): void {
+    const driver = new TaskDriver(this.#driverHost, assigned);
+    this.#drivers.set(assigned.task.id, driver);
+    this.#taskOfContainer.set(assigned.task.containerId, assigned.task.id);
+    if (this.#options.engine.containers.get(assigned.task.containerId) !== null) this.#namespaces.add(assigned.task.containerId);
+    driver.kick();
+  }
+
+  /** Containers of tasks that nobody knows any more: a removal that a crash cut off. */
+  #removeStrangers(wanted: ReadonlySet<string>): void {
+    for (const container of this.#options.engine.containers.list()) {
+      const taskId = container.labels[taskLabel];
+      if (taskId === undefined || wanted.has(taskId) || this.#drivers.has(taskId)) continue;
+      this.#options.log.info('agent.remove-stranger', { container: container.name });
+      void this.#removeStranger(container.id);
+    }
+  }
+
+  async #removeStranger(containerId: string): Promise<void> {
+    try {
+      await this.#options.engine.containers.remove(containerId, { force: true, volumes: true });
+      await this.#options.net.removeNamespace(containerId);
+    } catch (error) {
+      this.#options.log.warn('agent.stranger-stays', { container: containerId, error: String(error) });
+    }
+  }
+
+  #removeVolumes(): void {
+    for (const volume of this.#assignment.volumes) {
+      if (volume.desired !== 'removed' || this.#volumesLeaving.has(volume.id)) continue;
+      this.#volumesLeaving.add(volume.id);
+      void this.#removeVolume(volume.id, volume.name);
+    }
+  }
+
+  async #removeVolume(id: string, name: string): Promise<void> {
+    try {
+      await this.#options.engine.volumes.remove(name);
+      this.#reporter.tellVolumeRemoved(id);
+    } catch (error) {
+      // Still mounted by a container on its way out: the next change of a container tries again.
+      this.#options.log.debug('agent.volume-stays', { volume: name, error: String(error) });
+    } finally {
+      this.#volumesLeaving.delete(id);
+    }
+  }
+
+  #hostOf(): DriverHost {
+    const { engine, clock, log } = this.#options;
+    return {
+      engine, clock, log,
+      memory: (taskId) => this.#memory.task(taskId),
+      setMemory: (taskId, memory) => this.#memory.setTask(taskId, memory),
+      tell: (taskId, status) => this.#reporter.tell(taskId, status),
+      prepare: (assigned, signal) => this.#prepare(assigned, signal),
+      release: (assigned) => this.#release(assigned),
+      networkChanged: () => this.#networkChanged(),
+      networkReady: () => this.#network.sync(),
+      gone: (taskId) => this.#forget(taskId),
+      restartDelayMs: this.#options.restartDelayMs,
+    };
+  }
+
+  async #prepare(assigned: AssignedTask, signal: AbortSignal): Promise<void> {
+    const { task } = assigned;
+    await prepareTask({
+      engine: this.#options.engine,
+      assigned,
+      volumes: this.#assignment.volumes,
+      signal,
+      onPull: this.#options.onPull,
+      makeNetwork: async () => {
+        if (this.#options.lowering.networkKind(assigned) !== 'own') return;
+        await this.#options.net.createNamespace(task.containerId);
+        this.#namespaces.add(task.containerId);
+      },
+      spec: () => this.#options.lowering.container(assigned, this.#loweringContext()),
+    });
+  }
+
+  async #release(assigned: AssignedTask): Promise<void> {
+    const { containerId } = assigned.task;
+    if (!this.#namespaces.delete(containerId)) return;
+    // First out of the wish, then the namespace: an application in between would miss its own namespace.
+    await this.#network.sync();
+    await this.#options.net.removeNamespace(containerId);
+  }
+
+  #forget(taskId: string): void {
+    const driver = this.#drivers.get(taskId);
+    if (driver !== undefined) this.#taskOfContainer.delete(driver.assigned.task.containerId);
+    this.#drivers.delete(taskId);
+    this.#memory.forgetTask(taskId);
+    this.#reporter.forget(taskId);
+    this.#removeVolumes();
+  }
+
+  #networkChanged(): void {
+    this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
+  }
+
+  #facts(taskId: string): { isRunning: boolean; isHealthy: boolean } | null {
+    const driver = this.#drivers.get(taskId);
+    if (driver === undefined) return null;
+    const container = this.#options.engine.containers.get(driver.assigned.task.containerId);
+    return { isRunning: driver.isRunning, isHealthy: container !== null && container.health !== 'unhealthy' };
+  }
+
+  /** Only what has a namespace can be wired. */
+  #assignmentWithNamespaces(): Assignment {
+    return { ...this.#assignment, tasks: this.#assignment.tasks.filter((one) => this.#namespaces.has(one.task.containerId)) };
+  }
+
+  #loweringContext(): LoweringContext {
+    return {
+      assignment: this.#assignment,
+      node: { hostname: this.#options.facts.hostname },
+      namespacePath: this.#options.namespacePath,
+      hostResolvConf: this.#options.hostResolvConf,
+    };
+  }
+}

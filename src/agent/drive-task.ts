@@ -1,0 +1,290 @@
+import { AppError, isAppError } from '../base/app-error.ts';
+import { unreachable } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { AssignedTask } from '../model/assignment.ts';
+import type { ContainerInfo } from '../model/container.ts';
+import type { TaskState, TaskStatus } from '../model/objects.ts';
+import { isAlive, nextStep, type Step, type TaskMemory } from './step.ts';
+
+/** What a driver needs of the agent around it. */
+export type DriverHost = {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly memory: (taskId: string) => TaskMemory;
+  readonly setMemory: (taskId: string, memory: TaskMemory) => void;
+  readonly tell: (taskId: string, status: TaskStatus) => void;
+  /** Image, volumes, namespace, links, container; resolves when only the start is missing. */
+  readonly prepare: (assigned: AssignedTask, signal: AbortSignal) => Promise<void>;
+  /** Takes the namespace and the links away. */
+  readonly release: (assigned: AssignedTask) => Promise<void>;
+  /** Names and ports follow what runs. */
+  readonly networkChanged: () => void;
+  readonly networkReady: (assigned: AssignedTask) => Promise<void>;
+  /** Nothing of the task is left on this node. */
+  readonly gone: (taskId: string) => void;
+  /** The policy: wait so long, or null to stay down. */
+  readonly restartDelayMs: (assigned: AssignedTask, container: ContainerInfo, memory: TaskMemory) => number | null;
+};
+
+/**
+ * Brings one task and its container together, one operation after the other. `wish` may be called at any time: the operation
+ * under way ends first (a stop cuts a restart's wait short), then the next step is taken from what is then there.
+ */
+export class TaskDriver {
+  readonly #host: DriverHost;
+  #assigned: AssignedTask;
+  #isBusy = false;
+  #isStale = false;
+  #doing: TaskState | null = null;
+  #failure: AppError | null = null;
+  #cancelRestart: (() => void) | null = null;
+  #preparing: AbortController | null = null;
+  #idle: Promise<void> = Promise.resolve();
+
+  constructor(host: DriverHost, assigned: AssignedTask) {
+    this.#host = host;
+    this.#assigned = assigned;
+  }
+
+  get assigned(): AssignedTask {
+    return this.#assigned;
+  }
+
+  /** Facts for names and ports. */
+  get isRunning(): boolean {
+    const container = this.#container();
+    return container !== null && isAlive(container) && this.#doing !== 'stopping';
+  }
+
+  wish(assigned: AssignedTask): void {
+    const before = this.#assigned.task;
+    this.#assigned = assigned;
+    const { task } = assigned;
+    if (before.desired !== task.desired || before.restartCount !== task.restartCount) {
+      this.#failure = null;
+      this.#dropRestart();
+    }
+    // A long pull for what is no longer wanted ends at once.
+    if (task.desired === 'removed') this.#preparing?.abort();
+    this.kick();
+  }
+
+  /** The container changed by itself: look again. */
+  kick(): void {
+    if (this.#isBusy) {
+      this.#isStale = true;
+      return;
+    }
+    this.#isBusy = true;
+    this.#idle = this.#run();
+  }
+
+  /** Resolves when the driver has nothing to do. */
+  settled(): Promise<void> {
+    return this.#idle;
+  }
+
+  /** Forgets its timers; the container is not touched. */
+  close(): void {
+    this.#dropRestart();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (;;) {
+        this.#isStale = false;
+        const step = this.#step();
+        if (step.kind === 'idle') {
+          this.#adoptFulfilled();
+          this.#tell();
+          if (!this.#isStale) return;
+          continue;
+        }
+        await this.#perform(step);
+        if (step.kind === 'forget') return;
+      }
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  #step(): Step {
+    const { task, spec } = this.#assigned;
+    return nextStep({
+      desired: task.desired,
+      restartCount: task.restartCount,
+      hasSpec: spec !== null,
+      container: this.#container(),
+      memory: this.#memory(),
+      isRejected: this.#failure !== null,
+      isRestartPending: this.#cancelRestart !== null,
+    });
+  }
+
+  async #perform(step: Exclude<Step, { kind: 'idle' }>): Promise<void> {
+    try {
+      switch (step.kind) {
+        case 'prepare':
+          this.#begin('preparing');
+          this.#preparing = new AbortController();
+          await this.#host.prepare(this.#assigned, this.#preparing.signal);
+          break;
+        case 'start':
+          await this.#start();
+          break;
+        case 'restart':
+          await this.#stop();
+          await this.#start();
+          break;
+        case 'stop':
+          await this.#stop();
+          this.#remember({ fulfilled: 'stopped' });
+          break;
+        case 'consider-restart':
+          this.#considerRestart();
+          break;
+        case 'remove':
+          this.#begin('stopping');
+          await this.#host.engine.containers.remove(this.#id(), { force: true, volumes: this.#assigned.task.removeVolumes });
+          break;
+        case 'forget':
+          this.#dropRestart();
+          await this.#host.release(this.#assigned);
+          this.#host.tell(this.#assigned.task.id, this.#status('removed'));
+          this.#host.gone(this.#assigned.task.id);
+          break;
+        default:
+          unreachable(step);
+      }
+    } catch (error) {
+      this.#fail(step.kind, error);
+    } finally {
+      this.#preparing = null;
+      this.#doing = null;
+    }
+  }
+
+  async #start(): Promise<void> {
+    this.#begin('starting');
+    await this.#host.networkReady(this.#assigned);
+    const wanted = this.#assigned.task.restartCount;
+    await this.#host.engine.containers.start(this.#id());
+    this.#remember({ fulfilled: 'running', restartCountDone: wanted, hasGivenUp: false });
+    this.#host.networkChanged();
+  }
+
+  async #stop(): Promise<void> {
+    this.#begin('stopping');
+    // Out of the names and the ports before the signal, so that nothing new arrives while it goes.
+    this.#host.networkChanged();
+    await this.#host.engine.containers.stop(this.#id(), { graceMs: this.#assigned.task.stopGraceMs ?? undefined });
+    this.#host.networkChanged();
+  }
+
+  #considerRestart(): void {
+    const container = this.#container();
+    if (container === null) return;
+    const memory = this.#memory();
+    const delayMs = this.#host.restartDelayMs(this.#assigned, container, memory);
+    if (delayMs === null) {
+      this.#remember({ hasGivenUp: true });
+      return;
+    }
+    const cancel = this.#host.clock.after(delayMs, () => {
+      this.#cancelRestart = null;
+      // As a new wish: the next step is then a start.
+      this.#remember({ fulfilled: null, restarts: memory.restarts + 1 });
+      this.kick();
+    }, true);
+    this.#cancelRestart = cancel;
+  }
+
+  /** An adopted container that runs has fulfilled the wish, even if the write that said so was lost. */
+  #adoptFulfilled(): void {
+    const container = this.#container();
+    const { desired, restartCount } = this.#assigned.task;
+    const memory = this.#memory();
+    if (desired === 'running' && container !== null && isAlive(container) && memory.fulfilled !== 'running') {
+      this.#remember({ fulfilled: 'running', restartCountDone: restartCount });
+    }
+    if (desired === 'prepared' && memory.fulfilled !== 'prepared') this.#remember({ fulfilled: 'prepared' });
+    if (desired === 'stopped' && memory.fulfilled !== 'stopped') this.#remember({ fulfilled: 'stopped' });
+  }
+
+  #fail(step: string, error: unknown): void {
+    const { task } = this.#assigned;
+    const failure = isAppError(error) ? error : new AppError({ code: 'AGENT_STEP_FAILED', message: `${task.containerName}: ${step} failed: ${error instanceof Error ? error.message : String(error)}`, cause: error });
+    this.#host.log.warn('agent.step-failed', { task: task.id, container: task.containerName, step, code: failure.code, error: failure.message, stack: isAppError(error) ? undefined : String((error as { stack?: unknown } | null)?.stack) });
+    this.#failure = failure;
+    if (task.desired === 'removed' || task.desired === 'stopped') {
+      // A removal is never given up: it is tried again, slowly.
+      this.#cancelRestart = this.#host.clock.after(retryMs, () => {
+        this.#cancelRestart = null;
+        this.#failure = null;
+        this.kick();
+      }, true);
+    }
+  }
+
+  #begin(state: TaskState): void {
+    this.#doing = state;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#host.tell(this.#assigned.task.id, this.#status(this.#state()));
+  }
+
+  #state(): TaskState {
+    if (this.#doing !== null) return this.#doing;
+    const container = this.#container();
+    if (this.#failure !== null && (container === null || !isAlive(container))) return 'rejected';
+    if (container === null) return 'assigned';
+    if (isAlive(container)) return 'running';
+    if (this.#cancelRestart !== null) return 'restarting';
+    if (container.state === 'created') return 'prepared';
+    return this.#assigned.task.desired === 'prepared' ? 'prepared' : 'exited';
+  }
+
+  #status(state: TaskState): TaskStatus {
+    const container = this.#container();
+    const memory = this.#memory();
+    return {
+      state,
+      health: container?.health ?? 'none',
+      exitCode: container?.exitCode ?? null,
+      startedMs: container?.startedMs ?? null,
+      finishedMs: container?.finishedMs ?? null,
+      oomKilled: container?.oomKilled ?? false,
+      restarts: memory.restarts,
+      restartCountDone: memory.restartCountDone,
+      error: this.#failure === null ? null : { code: this.#failure.code, message: this.#failure.message, hint: this.#failure.hint ?? null },
+    };
+  }
+
+  #remember(change: Partial<TaskMemory>): void {
+    this.#host.setMemory(this.#assigned.task.id, { ...this.#memory(), ...change });
+  }
+
+  #memory(): TaskMemory {
+    return this.#host.memory(this.#assigned.task.id);
+  }
+
+  #container(): ContainerInfo | null {
+    return this.#host.engine.containers.get(this.#id());
+  }
+
+  #id(): string {
+    return this.#assigned.task.containerId;
+  }
+
+  #dropRestart(): void {
+    this.#cancelRestart?.();
+    this.#cancelRestart = null;
+  }
+}
+
+const retryMs = 5_000;

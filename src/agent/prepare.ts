@@ -1,0 +1,39 @@
+import type { Engine } from '../engine/engine.ts';
+import type { AssignedTask } from '../model/assignment.ts';
+import type { ContainerSpec } from '../model/container-spec.ts';
+import type { PullProgress } from '../model/container.ts';
+import type { VolumeObject } from '../model/objects.ts';
+
+export type Preparation = {
+  readonly engine: Engine;
+  readonly assigned: AssignedTask;
+  readonly volumes: readonly VolumeObject[];
+  readonly signal: AbortSignal;
+  readonly onPull: (reference: string, progress: PullProgress) => void;
+  readonly makeNetwork: () => Promise<void>;
+  readonly spec: () => ContainerSpec;
+};
+
+/** All that can be done ahead of a task's gate: image, volumes, namespace and links, filesystem, container. Each part is idempotent. */
+export async function prepareTask(options: Preparation): Promise<void> {
+  const { engine, assigned } = options;
+  const reference = assigned.spec?.image;
+  await Promise.all([
+    reference === undefined ? undefined : ensureImage(options, reference),
+    ensureVolumes(options),
+    options.makeNetwork(),
+  ]);
+  await engine.containers.create(assigned.task.containerId, options.spec());
+}
+
+async function ensureImage(options: Preparation, reference: string): Promise<void> {
+  if ((await options.engine.images.get(reference)) !== null) return;
+  const platform = options.assigned.spec?.platform;
+  await options.engine.images.pull({ reference, platform, signal: options.signal, onProgress: (progress) => options.onPull(reference, progress) });
+}
+
+async function ensureVolumes(options: Preparation): Promise<void> {
+  const wanted = new Set(Object.values(options.assigned.refs?.volumes ?? {}));
+  const needed = options.volumes.filter((volume) => wanted.has(volume.id));
+  await Promise.all(needed.map((volume) => options.engine.volumes.create({ name: volume.name, labels: volume.labels, driver: volume.driver, options: volume.options })));
+}
