@@ -22,3 +22,7 @@ unit: build         ## the tests that need no root
 	vitest run
 
 test: unit          ## all tests
+
+.PHONY: demo-images
+demo-images: node_modules  ## makes the examples' base images from Debian packages and serves them as a mirror of docker.io on loopback
+	node examples/images/build.ts
