@@ -1,0 +1,97 @@
+import { AppError } from '../base/app-error.ts';
+import type { ConfState, Entry, Index, LogStorage, SnapshotMeta, Term } from './types.ts';
+
+/** What an entry is reckoned to weigh in every byte limit: its data and a fixed part, so that empty entries are bounded too. */
+export function entryBytes(entry: Entry): number {
+  return entry.data.length + 32;
+}
+
+/** The longest prefix within `maxBytes`, but at least one entry. The array itself is given back when all of it fits. */
+export function limitEntries(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
+  let bytes = 0;
+  for (let at = 0; at < entries.length; at += 1) {
+    const entry = entries[at];
+    if (entry === undefined) break;
+    bytes += entryBytes(entry);
+    if (bytes > maxBytes && at > 0) return entries.slice(0, at);
+  }
+  return entries;
+}
+
+export const emptyConf: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+
+/** A log in memory, for tests and as the cache in front of a file: it holds everything after its snapshot's index. */
+export class MemoryLogStorage implements LogStorage {
+  #entries: Entry[] = [];
+  #before: { index: Index; term: Term };
+  #snapshot: SnapshotMeta | null;
+
+  constructor(start: SnapshotMeta | null = null) {
+    this.#snapshot = start;
+    this.#before = start === null ? { index: 0, term: 0 } : { index: start.index, term: start.term };
+  }
+
+  readonly firstIndex = (): Index => this.#before.index + 1;
+
+  readonly lastIndex = (): Index => this.#before.index + this.#entries.length;
+
+  readonly term = (index: Index): Term | null => {
+    if (index === this.#before.index) return this.#before.term;
+    return this.#entries[index - this.#before.index - 1]?.term ?? null;
+  };
+
+  readonly entries = (low: Index, high: Index, maxBytes: number): readonly Entry[] => {
+    const first = this.firstIndex();
+    if (low < first || high > this.lastIndex() + 1) {
+      throw new AppError({ code: 'RAFT_LOG_UNAVAILABLE', message: `entries [${low}, ${high}) asked for, held are [${first}, ${this.lastIndex() + 1})` });
+    }
+    return limitEntries(this.#entries.slice(low - first, high - first), maxBytes);
+  };
+
+  readonly snapshotMeta = (): SnapshotMeta | null => this.#snapshot;
+
+  /** Writes entries that continue the log or replace its end. */
+  append(entries: readonly Entry[]): void {
+    const head = entries[0];
+    if (head === undefined) return;
+    const at = head.index - this.firstIndex();
+    if (at > this.#entries.length) {
+      throw new AppError({ code: 'RAFT_LOG_UNAVAILABLE', message: `entry ${head.index} leaves a gap after ${this.lastIndex()}` });
+    }
+    if (at < 0) {
+      const kept = entries.filter((entry) => entry.index >= this.firstIndex());
+      if (kept.length > 0) this.append(kept);
+      return;
+    }
+    this.#entries.length = at;
+    for (const entry of entries) this.#entries.push(entry);
+  }
+
+  /** A snapshot of another member replaces the whole log. */
+  install(snapshot: SnapshotMeta): void {
+    this.#snapshot = snapshot;
+    this.#before = { index: snapshot.index, term: snapshot.term };
+    this.#entries = [];
+  }
+
+  /** A snapshot of this member's own state was made; the log stays until `compact`. */
+  setSnapshot(snapshot: SnapshotMeta): void {
+    if (this.#snapshot === null || snapshot.index > this.#snapshot.index) this.#snapshot = snapshot;
+  }
+
+  /** Drops entries up to and including `index`. */
+  compact(index: Index): void {
+    if (index <= this.#before.index) return;
+    const term = this.term(index);
+    if (term === null) throw new AppError({ code: 'RAFT_LOG_UNAVAILABLE', message: `cannot compact to ${index}: the log ends at ${this.lastIndex()}` });
+    this.#entries = this.#entries.slice(index - this.#before.index);
+    this.#before = { index, term };
+  }
+
+  clone(): MemoryLogStorage {
+    const copy = new MemoryLogStorage(this.#snapshot);
+    copy.#before = { ...this.#before };
+    copy.#entries = this.#entries.slice();
+    return copy;
+  }
+}
