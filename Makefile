@@ -14,7 +14,7 @@ node_modules: package.json package-lock.json
 build: node_modules  ## generates the validators and bundles the command into dist/
 	node build.ts
 
-check: node_modules  ## types and lint
+check: build  ## types and lint
 	tsc
 	oxlint --quiet src test
 
