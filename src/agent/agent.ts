@@ -9,7 +9,7 @@ import { type DriverHost, TaskDriver } from './drive-task.ts';
 import type { Lowering, LoweringContext } from './lowering.ts';
 import { AgentMemory } from './memory.ts';
 import { NodeNetwork } from './network.ts';
-import { prepareTask } from './prepare.ts';
+import { fetchImage, prepareTask } from './prepare.ts';
 import { Reporter } from './report.ts';
 import type { TaskMemory } from './step.ts';
 
@@ -171,6 +171,7 @@ export class Agent {
       setMemory: (taskId, memory) => this.#memory.setTask(taskId, memory),
       tell: (taskId, status) => this.#reporter.tell(taskId, status),
       prepare: (assigned, signal) => this.#prepare(assigned, signal),
+      fetch: (assigned, signal) => fetchImage({ engine, assigned, signal, onPull: this.#options.onPull }),
       release: (assigned) => this.#release(assigned),
       networkChanged: () => this.#networkChanged(),
       networkReady: () => this.#network.sync(),

@@ -18,6 +18,8 @@ export type DriverHost = {
   readonly tell: (taskId: string, status: TaskStatus) => void;
   /** Image, volumes, namespace, links, container; resolves when only the start is missing. */
   readonly prepare: (assigned: AssignedTask, signal: AbortSignal) => Promise<void>;
+  /** The image alone. */
+  readonly fetch: (assigned: AssignedTask, signal: AbortSignal) => Promise<void>;
   /** Takes the namespace and the links away. */
   readonly release: (assigned: AssignedTask) => Promise<void>;
   /** Names and ports follow what runs. */
@@ -127,6 +129,12 @@ export class TaskDriver {
   async #perform(step: Exclude<Step, { kind: 'idle' }>): Promise<void> {
     try {
       switch (step.kind) {
+        case 'fetch':
+          this.#begin('preparing');
+          this.#preparing = new AbortController();
+          await this.#host.fetch(this.#assigned, this.#preparing.signal);
+          this.#remember({ fulfilled: 'fetched' });
+          break;
         case 'prepare':
           this.#begin('preparing');
           this.#preparing = new AbortController();
@@ -242,7 +250,7 @@ export class TaskDriver {
     if (this.#doing !== null) return this.#doing;
     const container = this.#container();
     if (this.#failure !== null && (container === null || !isAlive(container))) return 'rejected';
-    if (container === null) return 'assigned';
+    if (container === null) return this.#assigned.task.desired === 'fetched' && this.#memory().fulfilled === 'fetched' ? 'fetched' : 'assigned';
     if (isAlive(container)) return 'running';
     if (this.#cancelRestart !== null) return 'restarting';
     if (container.state === 'created') return 'prepared';
@@ -254,6 +262,7 @@ export class TaskDriver {
     const memory = this.#memory();
     return {
       state,
+      desired: this.#assigned.task.desired,
       health: container?.health ?? 'none',
       exitCode: container?.exitCode ?? null,
       startedMs: container?.startedMs ?? null,

@@ -17,16 +17,21 @@ export type Preparation = {
 /** All that can be done ahead of a task's gate: image, volumes, namespace and links, filesystem, container. Each part is idempotent. */
 export async function prepareTask(options: Preparation): Promise<void> {
   const { engine, assigned } = options;
-  const reference = assigned.spec?.image;
   await Promise.all([
-    reference === undefined ? undefined : ensureImage(options, reference),
+    fetchImage(options),
     ensureVolumes(options),
     options.makeNetwork(),
   ]);
   await engine.containers.create(assigned.task.containerId, options.spec());
 }
 
-async function ensureImage(options: Preparation, reference: string): Promise<void> {
+/** In: what `prepareTask` takes, as far as it concerns the image. */
+export async function fetchImage(options: Pick<Preparation, 'engine' | 'assigned' | 'signal' | 'onPull'>): Promise<void> {
+  const reference = options.assigned.spec?.image;
+  if (reference !== undefined) await ensureImage(options, reference);
+}
+
+async function ensureImage(options: Pick<Preparation, 'engine' | 'assigned' | 'signal' | 'onPull'>, reference: string): Promise<void> {
   if ((await options.engine.images.get(reference)) !== null) return;
   const platform = options.assigned.spec?.platform;
   await options.engine.images.pull({ reference, platform, signal: options.signal, onProgress: (progress) => options.onPull(reference, progress) });

@@ -28,6 +28,8 @@ export type StepInput = {
 /** The one next operation on a container. Each brings (task, container) closer; `idle` is where they agree. */
 export type Step =
   | { readonly kind: 'idle' }
+  /** The image alone: all else still belongs to the predecessor. */
+  | { readonly kind: 'fetch' }
   | { readonly kind: 'prepare' }
   | { readonly kind: 'start' }
   /** A restart that was asked for: stop, then start, in the same container. */
@@ -50,8 +52,13 @@ export function nextStep(input: StepInput): Step {
     case 'stopped':
       if (container === null) return prepareIfPossible(input);
       return isAlive(container) ? { kind: 'stop' } : { kind: 'idle' };
+    case 'fetched':
+      if (container !== null) return isAlive(container) ? { kind: 'stop' } : { kind: 'idle' };
+      return input.memory.fulfilled === 'fetched' || input.isRejected || !input.hasSpec ? { kind: 'idle' } : { kind: 'fetch' };
     case 'prepared':
-      return container === null ? prepareIfPossible(input) : { kind: 'idle' };
+      // Back from running: a dependency is being replaced.
+      if (container === null) return prepareIfPossible(input);
+      return isAlive(container) ? { kind: 'stop' } : { kind: 'idle' };
     case 'running':
       return stepToRun(input);
   }

@@ -26,5 +26,7 @@ export type DeploymentOptions = {
   /** Makes everything, starts nothing. */
   readonly noStart: boolean;
   readonly stopGraceMs: number | null;
+  /** Services whose image has moved since their containers were made: recreated even where nothing else has changed. */
+  readonly recreate?: readonly string[];
   readonly pull: 'always' | 'missing' | 'never' | 'policy';
 };

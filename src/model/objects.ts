@@ -43,6 +43,10 @@ export type NodeObject = ObjectBase<'node'> & {
   readonly bootId: string;
   /** Subnets that the host itself is in; networks are not placed over them. */
   readonly hostSubnets: readonly string[];
+  /** Where the other nodes reach it; null on a laptop. */
+  readonly address: string | null;
+  /** What the daemon of the node says of itself; `engine.labels.*` of a constraint. */
+  readonly engineLabels: Readonly<Record<string, string>>;
 };
 
 /** A compose project. Its id is its name. */
@@ -71,6 +75,10 @@ export type NetworkObject = ObjectBase<'network'> & {
   readonly gateway: string | null;
   readonly subnet6: string | null;
   readonly gateway6: string | null;
+  /** The address given last: the next search begins behind it, so that a freed address rests as long as it can. */
+  readonly addressCursor: string | null;
+  /** Why it has no subnet; null where it has one or nobody tried. */
+  readonly error: ObjectError | null;
   /** Of the definition: a change means that the network is made anew. */
   readonly specHash: string;
 };
@@ -135,16 +143,25 @@ export type ServiceObject = ObjectBase<'service'> & {
 /**
  * Where a task is. The order is the usual course; a restart goes from `exited` to `starting` again.
  * - new: wished, nothing allocated; pending: has its addresses, waits for a node; assigned: a node was chosen
+ * - fetched: its image is on the node, nothing else is made
  * - preparing: image, filesystem, network in the making; prepared: only has to be started; starting; running
  * - restarting: its process ended and the policy will start it again; stopping; exited: the container is there, its process is not; rejected: could not be made (see error); removed: nothing is left
  */
-export type TaskState = 'new' | 'pending' | 'assigned' | 'preparing' | 'prepared' | 'starting' | 'running' | 'restarting' | 'stopping' | 'exited' | 'rejected' | 'removed';
+export type TaskState = 'new' | 'pending' | 'assigned' | 'fetched' | 'preparing' | 'prepared' | 'starting' | 'running' | 'restarting' | 'stopping' | 'exited' | 'rejected' | 'removed';
 
-/** Prepared and not started while its dependencies are not there; stopped: the container is kept. */
-export type TaskDesired = 'prepared' | 'running' | 'stopped' | 'removed';
+/**
+ * - fetched: only the image is wanted yet; its predecessor still has the name, the address and the ports
+ * - prepared: everything but the start, and not running: its dependencies are not there
+ * - stopped: not running; the container is kept
+ */
+export type TaskDesired = 'fetched' | 'prepared' | 'running' | 'stopped' | 'removed';
+
+export type ObjectError = { readonly code: string; readonly message: string; readonly hint: string | null };
 
 export type TaskStatus = {
   readonly state: TaskState;
+  /** The wish that the agent was following when it told this; null before it has told anything. What was told under an older wish proves nothing about the present one. */
+  readonly desired: TaskDesired | null;
   readonly health: HealthState;
   readonly exitCode: number | null;
   readonly startedMs: number | null;
@@ -155,8 +172,10 @@ export type TaskStatus = {
   /** The count of `ServiceObject.restartCount` that the container has followed. */
   readonly restartCountDone: number;
   /** Why it is `rejected`, or why it waits. */
-  readonly error: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
+  readonly error: ObjectError | null;
 };
+
+export type TaskPort = { readonly hostIp: string; readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' };
 
 export type TaskAttachment = {
   readonly networkId: string;
@@ -180,8 +199,15 @@ export type TaskObject = ObjectBase<'task'> & {
   readonly forceCount: number;
   readonly restartCount: number;
   readonly nodeId: string | null;
+  /** Sorted by the order of the interfaces: eth0 first. Empty until the allocator has given all of them. */
   readonly attachments: readonly TaskAttachment[];
+  /** The host's ports that lead to it. */
+  readonly ports: readonly TaskPort[];
+  /** True once attachments and ports are given: both may rightly be empty. */
+  readonly isAllocated: boolean;
   readonly desired: TaskDesired;
+  /** It ended with 0 by itself: it is not run again for this version of the service, and counts as completed. */
+  readonly isDone: boolean;
   /** The grace that its stop is to use, where a command gave one. */
   readonly stopGraceMs: number | null;
   /** Removal takes the anonymous volumes too. */

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 
 export const root: string = join(import.meta.dirname, '..', '..');
 
-/** Who may import whom: the table of docs/architecture.md. `cluster/lower` is the one file of a room that another may use. */
+/** Who may import whom: the table of docs/architecture.md. `cluster/lower` and `cluster/restart` are the parts of a room that another may use. */
 export const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   model: ['base'],
@@ -16,7 +16,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   net: ['base', 'model', 'os'],
   engine: ['base', 'model', 'os', 'net'],
   manager: ['base', 'model', 'raft', 'cluster', 'os', 'wire'],
-  agent: ['base', 'model', 'cluster/lower', 'os', 'wire', 'net', 'engine'],
+  agent: ['base', 'model', 'cluster/lower', 'cluster/restart', 'os', 'wire', 'net', 'engine'],
   daemon: ['base', 'model', 'os', 'wire', 'net', 'engine', 'manager', 'agent'],
   cli: ['base', 'model', 'spec', 'graph', 'os', 'wire'],
   web: ['base', 'model', 'spec', 'graph'],

@@ -1,2 +1,26 @@
 /** Codes of the room `cluster`: code → what it means. */
-export const clusterCodes = {} as const;
+export const clusterCodes = {
+  CLUSTER_KEY_REFUSED: 'A key of the file, or its value, is not honoured by this version.',
+  CLUSTER_DEPLOYMENT_REFUSED: 'The application was refused for the reasons listed; nothing was changed.',
+  CLUSTER_SERVICE_NOT_FOUND: 'The application has no such service.',
+  CLUSTER_PROJECT_NOT_FOUND: 'There is no application of this name.',
+  CLUSTER_NETWORK_NOT_FOUND: 'An external network does not exist.',
+  CLUSTER_NETWORK_IN_USE: 'The network has containers on it, so it is not removed.',
+  CLUSTER_VOLUME_NOT_FOUND: 'An external volume does not exist.',
+  CLUSTER_VOLUME_DIVERGED: 'A volume exists with another definition; it holds data, so it is kept as it is.',
+  CLUSTER_SECRET_NOT_FOUND: 'A secret does not exist, or its content was not given.',
+  CLUSTER_CONFIG_NOT_FOUND: 'A config does not exist, or its content was not given.',
+  CLUSTER_NAME_IN_USE: 'Another container has this name.',
+  CLUSTER_SCALE_REFUSED: 'The service can not have this number of containers.',
+  CLUSTER_ORPHANS: 'Containers of the application belong to services that its file no longer has.',
+  CLUSTER_SUBNET_OVERLAP: 'The subnet asked for meets another one.',
+  CLUSTER_SUBNET_INVALID: 'The subnet, gateway or range asked for can not be used.',
+  CLUSTER_ADDRESS_IN_USE: 'The address asked for belongs to another container.',
+  CLUSTER_ADDRESS_INVALID: 'The address asked for is not one of the network.',
+  CLUSTER_POOL_EXHAUSTED: 'No address or subnet is left.',
+  CLUSTER_PORT_IN_USE: 'The published port belongs to another service.',
+  CLUSTER_NO_NODE: 'No node can run the container; the reasons are listed.',
+  CLUSTER_CONSTRAINT_INVALID: 'A placement constraint can not be read.',
+  CLUSTER_DEPENDENCY_FAILED: 'A dependency failed to start, so what depends on it was not started.',
+  CLUSTER_TASK_FAILED: 'A container could not be made or started, or ended.',
+} as const;
