@@ -26,3 +26,7 @@ test: unit          ## all tests
 .PHONY: demo-images
 demo-images: node_modules  ## makes the examples' base images from Debian packages and serves them as a mirror of docker.io on loopback
 	node examples/images/build.ts
+
+.PHONY: raft-vectors
+raft-vectors: node_modules  ## the outside cases of the consensus core (CASES=dir, default ../shared/conformance)
+	node test/conformance/raft-vectors.ts

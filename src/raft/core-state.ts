@@ -85,7 +85,7 @@ export class CoreState {
     this.removed = new Set(options.removed);
     this.handedHardState = { term: this.term, vote: this.vote, commit: log.committed };
     this.handedSoftState = { role: 'follower', leader: null, isLeading: false };
-    this.setConf(options.conf, new Map());
+    this.setConf(options.conf, new Map(), log.lastIndex());
   }
 
   has(mutation: RaftMutation): boolean {
@@ -115,9 +115,8 @@ export class CoreState {
     return own !== undefined && !own.isLearner && !this.log.hasPendingSnapshot;
   }
 
-  /** Installs a configuration; members that are kept keep their progress. */
-  setConf(conf: ConfState, kept: ReadonlyMap<MemberId, Progress>): void {
-    const last = this.log.lastIndex();
+  /** Installs a configuration; members that are kept keep their progress, others begin at `last`. */
+  setConf(conf: ConfState, kept: ReadonlyMap<MemberId, Progress>, last: Index): void {
     const learners = new Set(conf.learners);
     const members = new Map<MemberId, Progress>();
     for (const member of membersOf(conf)) {

@@ -9,14 +9,19 @@ export function handleAppend(s: CoreState, message: Append): void {
     acknowledge(s, message.from, s.log.committed);
     return;
   }
-  if (!s.log.matches(message.prevIndex, message.prevTerm) && !(s.has('append-ignores-previous') && message.prevIndex <= s.log.lastIndex())) {
-    rejectAppend(s, message);
-    return;
-  }
+  const last = acceptEntries(s, message);
+  if (last === null) rejectAppend(s, message);
+  else acknowledge(s, message.from, last);
+}
+
+/** Takes the entries over if the one before them is the same here. Answers up to where the logs are equal now; null if they do not meet. */
+export function acceptEntries(s: CoreState, message: Pick<Append, 'prevIndex' | 'prevTerm' | 'entries' | 'commit'>): Index | null {
+  if (!s.log.matches(message.prevIndex, message.prevTerm) && !(s.has('append-ignores-previous') && message.prevIndex <= s.log.lastIndex())) return null;
   const last = message.prevIndex + message.entries.length;
   appendNew(s, message.entries);
+  // NOTE: beyond `last` the own log may still differ from the leader's.
   s.log.commitTo(s.has('commit-past-match') ? Math.min(message.commit, s.log.lastIndex()) : Math.min(message.commit, last));
-  acknowledge(s, message.from, last);
+  return last;
 }
 
 /** Only from the first entry that differs: the message may be older than what is here already. */

@@ -46,7 +46,7 @@ function adopt(s: CoreState, change: ConfChange): ConfState {
   const kept = new Map<MemberId, Progress>();
   for (const [member, progress] of s.members) if (!result.fresh.has(member)) kept.set(member, progress);
   rememberRemoved(s, result.conf);
-  s.setConf(result.conf, kept);
+  s.setConf(result.conf, kept, s.log.lastIndex());
   afterSwitch(s);
   return s.conf;
 }
@@ -82,7 +82,7 @@ function afterSwitch(s: CoreState): void {
 /** A follower's log was replaced: so is its configuration. */
 export function restoreConf(s: CoreState, conf: ConfState): void {
   rememberRemoved(s, conf);
-  s.setConf(conf, new Map());
+  s.setConf(conf, new Map(), s.log.lastIndex());
   s.mark('conf-restored', { voters: conf.voters });
 }
 

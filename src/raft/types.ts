@@ -237,6 +237,8 @@ export type TestOptions = {
   readonly isLeaseRead?: boolean;
   /** A removed or demoted leader goes on leading. */
   readonly isStepDownOff?: boolean;
+  /** Messages of removed members are taken. */
+  readonly isRemovedHeard?: boolean;
   /** Committed entries are handed out together with the job that persists them. */
   readonly isApplyUnstable?: boolean;
   /** A leader takes conf changes before it applied an entry of its own term. */
