@@ -7,7 +7,7 @@ help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 node_modules: package.json package-lock.json
-	npm ci --no-audit --no-fund
+	@test -L node_modules || npm ci --no-audit --no-fund
 	@touch node_modules
 
 .PHONY: help build check unit test
