@@ -7,4 +7,9 @@ export const managerCodes = {
   MANAGER_OBJECT_TOO_LARGE: 'One object is larger than the store takes.',
   MANAGER_REVISION_COMPACTED: 'The revision asked for is older than what is kept.',
   MANAGER_CLOSED: 'The store was closed.',
+  MANAGER_WAL_DAMAGED: 'The log on disk does not verify where a crash cannot be the reason.',
+  MANAGER_WAL_FOREIGN: 'The log on disk belongs to another cluster or member, or was written by a newer version.',
+  MANAGER_SNAPSHOT_DAMAGED: 'A snapshot file does not verify.',
+  MANAGER_STORE_KEY_UNKNOWN: 'A file of the store is encrypted with a key that is not there.',
+  MANAGER_STORE_AUTOLOCKED: 'The store is locked: its key is kept off the disk and must be given at start.',
 } as const;
