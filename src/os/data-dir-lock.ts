@@ -1,12 +1,12 @@
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import koffi from 'koffi';
 import { AppError } from '../base/app-error.ts';
+import { libcFunction } from './libc.ts';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
-let flock: ((fd: number, operation: number) => number) | undefined;
+let flock: ReturnType<typeof libcFunction> | undefined;
 
 /**
  * Takes the exclusive lock of a data directory, for as long as this process lives or until the answer is called.
@@ -17,7 +17,7 @@ export function lockDataDir(dir: string): () => void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, 'lock');
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-  flock ??= loadFlock();
+  flock ??= libcFunction('int flock(int fd, int operation)');
   if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
     closeSync(fd);
     const holder = readFileSync(path, 'utf8').trim();
@@ -37,10 +37,4 @@ export function lockDataDir(dir: string): () => void {
     // NOTE: the file stays. Removing it would let two processes lock two different files of the same name.
     closeSync(fd);
   };
-}
-
-function loadFlock(): (fd: number, operation: number) => number {
-  const call: unknown = koffi.load('libc.so.6').func('int flock(int fd, int operation)');
-  if (typeof call !== 'function') throw new AppError({ code: 'OS_DISK_FAILED', message: 'the C library has no flock' });
-  return (fd, operation) => Number(call(fd, operation));
 }

@@ -5,7 +5,7 @@ import { assert } from '../../base/assert.ts';
 import type { Disk, DiskFile } from '../../os/disk.ts';
 import { fileSealer } from './seal.ts';
 import type { DataKeys, Sealer } from './seal.ts';
-import { getWide, viewOf } from './wal-format.ts';
+import { viewOf } from './wal-format.ts';
 
 /**
  * A snapshot file, format 1, little endian:

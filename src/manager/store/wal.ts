@@ -25,6 +25,8 @@ type Segment = { readonly id: number; readonly keyId: number; readonly path: str
 type Current = { readonly segment: Segment; readonly header: SegmentHeader; readonly file: DiskFile; readonly sealer: Sealer; at: number };
 
 const spareName = 'spare';
+const sparePartName = 'spare.part';
+const urgentName = 'urgent';
 const fillBytes = 1024 * 1024;
 
 /**
@@ -36,7 +38,6 @@ export class Wal {
   #keys: DataKeys;
   #segments: Segment[] = [];
   #current: Current | undefined;
-  #spare: { readonly file: DiskFile; filledBytes: number } | undefined;
   #nextSegmentId = 1;
   #sequence = 1;
   #chain = 0;
@@ -50,7 +51,9 @@ export class Wal {
 
   /** Reads what is there, cuts a torn last write, and begins a new segment. Errors: MANAGER_WAL_DAMAGED, MANAGER_WAL_FOREIGN, MANAGER_STORE_KEY_UNKNOWN. */
   static open(options: WalOptions): OpenedWal {
-    options.disk.makeDir(options.dir);
+    const { disk, dir } = options;
+    disk.makeDir(dir);
+    for (const name of [spareName, sparePartName, urgentName]) if (disk.exists(`${dir}/${name}`)) disk.unlink(`${dir}/${name}`);
     const wal = new Wal(options);
     const notes: string[] = [];
     const batches = wal.#recover(notes);
@@ -70,6 +73,11 @@ export class Wal {
   /** The largest batch that fits a segment. */
   get batchBytesMax(): number {
     return this.#options.segmentSizeBytes - segmentHeaderBytes - 4096;
+  }
+
+  /** Grows with each new segment: another one means that the spare was used. */
+  get segmentId(): number {
+    return this.#open().segment.id;
   }
 
   get segmentCount(): number {
@@ -118,36 +126,9 @@ export class Wal {
     if (isOther) this.#startSegment();
   }
 
-  /** Fills the next segment with zeros, a slice a call (all of it when urgent). True while there is more to do. Errors: OS_DISK_FULL. */
-  prepareSpare(isUrgent: boolean): boolean {
-    const { disk, dir, segmentSizeBytes } = this.#options;
-    if (this.#spare === undefined) {
-      const path = `${dir}/${spareName}`;
-      if (disk.exists(path)) disk.unlink(path);
-      this.#spare = { file: disk.open(path, 'create'), filledBytes: 0 };
-    }
-    const spare = this.#spare;
-    if (spare.filledBytes >= segmentSizeBytes) return false;
-    let at = spare.filledBytes;
-    do {
-      const count = Math.min(fillBytes, segmentSizeBytes - at);
-      spare.file.write(at, [new Uint8Array(count)]);
-      at += count;
-    } while (isUrgent && at < segmentSizeBytes);
-    spare.file.sync();
-    spare.filledBytes = at;
-    return at < segmentSizeBytes;
-  }
-
-  get isSpareReady(): boolean {
-    return this.#spare !== undefined && this.#spare.filledBytes >= this.#options.segmentSizeBytes;
-  }
-
   close(): void {
     this.#current?.file.close();
-    this.#spare?.file.close();
     this.#current = undefined;
-    this.#spare = undefined;
   }
 
   #open(): Current {
@@ -179,9 +160,11 @@ export class Wal {
    */
   #startSegment(): void {
     const { disk, dir, segmentSizeBytes, clusterId, memberId } = this.#options;
-    this.prepareSpare(true);
-    const spare = this.#spare;
-    assert(spare !== undefined, 'the spare segment is filled');
+    const isSpareReady = disk.exists(`${dir}/${spareName}`);
+    // NOTE: never under the spare's name, which another thread may be about to give to its own file.
+    const sparePath = `${dir}/${isSpareReady ? spareName : urgentName}`;
+    if (!isSpareReady) fillZeros(disk, sparePath, segmentSizeBytes);
+    const file = disk.open(sparePath, 'edit');
     const id = this.#nextSegmentId;
     const header: SegmentHeader = {
       segmentId: id, keyId: this.#keys.currentId, firstSequence: this.#sequence, chain: this.#chain, sizeBytes: segmentSizeBytes,
@@ -189,28 +172,29 @@ export class Wal {
     };
     const path = `${dir}/${segmentName(id)}`;
     const sealer = fileSealer({ keys: this.#keys, keyId: header.keyId, salt: header.salt, fileId: id, what: path });
-    const current: Current = { segment: { id, keyId: header.keyId, path, maxIndex: 0 }, header, file: spare.file, sealer, at: segmentHeaderBytes };
+    const current: Current = { segment: { id, keyId: header.keyId, path, maxIndex: 0 }, header, file, sealer, at: segmentHeaderBytes };
     const before = { sequence: this.#sequence, chain: this.#chain };
     try {
-      spare.file.write(0, [encodeSegmentHeader(header)]);
+      file.write(0, [encodeSegmentHeader(header)]);
       const restated = [
         ...(this.#hardState === undefined ? [] : [{ kind: 'hardState', hardState: this.#hardState } as const]),
         ...this.#markers.map((marker) => ({ kind: 'marker', marker: { ...marker, isInstall: false } }) as const),
       ];
       if (restated.length > 0) this.#write(current, encodeItems(restated));
-      spare.file.sync();
-      disk.rename(`${dir}/${spareName}`, path);
+      file.sync();
+      disk.rename(sparePath, path);
     } catch (error) {
-      // NOTE: nothing has the segment's name yet, so the next try writes over it, under a new salt.
+      // NOTE: nothing has the segment's name yet; a spare that was written into is not zero any more and must go.
       this.#sequence = before.sequence;
       this.#chain = before.chain;
+      file.close();
+      if (disk.exists(sparePath)) disk.unlink(sparePath);
       throw error;
     }
     disk.syncDir(dir);
     this.#current?.file.close();
     this.#current = current;
     this.#segments.push(current.segment);
-    this.#spare = undefined;
     this.#nextSegmentId += 1;
   }
 
@@ -276,6 +260,34 @@ export class Wal {
     }
     return header;
   }
+}
+
+/**
+ * Makes the next segment ahead of time: zeros, durable, under the name `spare`. It may run in another thread than the log's,
+ * which takes the file only under that name. Errors: OS_DISK_FULL; half-made files are removed.
+ */
+export function fillSpare(disk: Disk, dir: string, sizeBytes: number): void {
+  if (disk.exists(`${dir}/${spareName}`)) return;
+  fillZeros(disk, `${dir}/${sparePartName}`, sizeBytes);
+  disk.rename(`${dir}/${sparePartName}`, `${dir}/${spareName}`);
+  disk.syncDir(dir);
+}
+
+function fillZeros(disk: Disk, path: string, sizeBytes: number): void {
+  if (disk.exists(path)) disk.unlink(path);
+  const file = disk.open(path, 'create');
+  try {
+    for (let at = 0; at < sizeBytes; at += fillBytes) {
+      file.write(at, [new Uint8Array(Math.min(fillBytes, sizeBytes - at))]);
+      if (at % (4 * fillBytes) === 0) file.sync();
+    }
+    file.sync();
+  } catch (error) {
+    file.close();
+    disk.unlink(path);
+    throw error;
+  }
+  file.close();
 }
 
 function segmentName(id: number): string {
