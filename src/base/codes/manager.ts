@@ -12,4 +12,5 @@ export const managerCodes = {
   MANAGER_SNAPSHOT_DAMAGED: 'A snapshot file does not verify.',
   MANAGER_STORE_KEY_UNKNOWN: 'A file of the store is encrypted with a key that is not there.',
   MANAGER_STORE_AUTOLOCKED: 'The store is locked: its key is kept off the disk and must be given at start.',
+  MANAGER_ENTRY_UNKNOWN: 'The log holds an entry that this version cannot read.',
 } as const;
