@@ -13,4 +13,8 @@ export const managerCodes = {
   MANAGER_STORE_KEY_UNKNOWN: 'A file of the store is encrypted with a key that is not there.',
   MANAGER_STORE_AUTOLOCKED: 'The store is locked: its key is kept off the disk and must be given at start.',
   MANAGER_ENTRY_UNKNOWN: 'The log holds an entry that this version cannot read.',
+  MANAGER_REMOVED: 'This member was removed from the cluster and must not take part any more.',
+  MANAGER_MEMBER_REFUSED: 'A change of the managers that breaks a rule, or comes at a bad moment.',
+  MANAGER_QUORUM_AT_RISK: 'A removal after which the reachable managers would be no majority.',
+  MANAGER_STORE_DAMAGED: 'A small file of the store (identity, keys) cannot be read.',
 } as const;

@@ -36,6 +36,8 @@ export type PersisterOptions = {
   readonly mutations: HostMutations;
   /** Called with the segment being written after each batch. */
   readonly onAppended: (segmentId: number) => void;
+  /** Called when pieces were finished. */
+  readonly onFinished: () => void;
   /** The disk has no room for the batch: it is kept and tried again. */
   readonly onFull: (isFull: boolean) => void;
   readonly onFatal: (error: AppError) => void;
@@ -152,7 +154,10 @@ export class Persister {
         this.#options.onAppended(answer.segmentId);
       }
       this.#options.onFull(false);
+      // The next sync runs while what this one finished is dealt with.
+      this.start();
       for (const piece of batch) piece.finish?.();
+      this.#options.onFinished();
     });
   }
 
