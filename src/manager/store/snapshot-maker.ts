@@ -37,6 +37,7 @@ export class SnapshotMaker {
   #isStopped = false;
   #notBeforeMs = 0;
   #waiting: ((error: AppError | null) => void)[] = [];
+  #next: ((error: AppError | null) => void)[] = [];
 
   constructor(host: NodeHost, options: SnapshotMakerOptions) {
     this.#host = host;
@@ -64,7 +65,8 @@ export class SnapshotMaker {
 
   /** Makes one now; calls back when it is durable and named in the log. */
   request(done: (error: AppError | null) => void): void {
-    this.#waiting.push(done);
+    // NOTE: one under way may have begun before what the caller wants in it.
+    (this.#isRunning ? this.#next : this.#waiting).push(done);
     this.#start();
   }
 
@@ -172,6 +174,9 @@ export class SnapshotMaker {
   #finish(error: AppError | null): void {
     this.#isRunning = false;
     this.#settle(error);
+    this.#waiting = this.#next;
+    this.#next = [];
+    if (this.#waiting.length > 0) this.#start();
   }
 
   #settle(error: AppError | null): void {
