@@ -80,7 +80,7 @@ export function createNet(options: NetOptions): Net {
     for (const { endpointId } of missing) ensureNamespace(endpointId);
     links.make(missing, pathOf);
     const routed = links.setRoutes({ routes: buildRoutes(state, wished, names), gateways: buildGateways(state) });
-    const isStale = staleFlows(rules.removed, rules.added);
+    const isStale = staleFlows([...rules.removed, ...rules.added]);
     if (isStale !== null) deleteFlows(flows, listFlows(flows).filter(isStale));
     dns.serve(buildNameTable(state));
     await dns.listen(buildGateways(state));

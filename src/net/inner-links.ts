@@ -23,7 +23,7 @@ const eexist = 17;
 
 /** What every namespace has before its container: loopback up, ports and ping for everybody as under Docker, IPv6 only where asked for. */
 export function prepareNamespace(): void {
-  request([upLink({ index: loopbackIndex, ipv4: [], hasNoLinkLocal: false })]);
+  request([upLink(loopbackIndex)]);
   writeSysctl('net/ipv4/ip_unprivileged_port_start', '0');
   writeSysctl('net/ipv4/ping_group_range', '0\t2147483647');
   writeSysctl('net/ipv6/conf/default/disable_ipv6', '1');
@@ -32,7 +32,7 @@ export function prepareNamespace(): void {
 
 export function configureInside(links: readonly WishedLink[]): void {
   for (const link of links) if (link.paths.some((path) => path.ip.family === 6)) writeSysctl(`net/ipv6/conf/${link.innerName}/disable_ipv6`, '0');
-  request(links.flatMap((link) => link.paths.flatMap((path) => pathMessages(link.innerIndex, path))));
+  request(links.flatMap((link) => [upLink(link.innerIndex), ...link.paths.flatMap((path) => pathMessages(link.innerIndex, path))]));
 }
 
 function pathMessages(index: number, path: WishedPath): NetlinkMessage[] {

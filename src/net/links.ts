@@ -3,7 +3,7 @@ import { formatIp, ipFromBytes, ipToBytes } from '../base/cidr.ts';
 import type { Ip } from '../base/cidr.ts';
 import { errnoName } from '../os/libc.ts';
 import type { NetlinkMessage } from '../os/netlink-message.ts';
-import { aliasLink, delAddress, delLinkGroup, delRoute, getAddresses, getLinks, getRoutes, groupLink, ipv4Setting, newAddress, newLink, newNeighbour, newRoute, newVeth, readAddress, readLink, readRoute, upLink } from '../os/netlink-route.ts';
+import { aliasLink, delAddress, delLinkGroup, delRoute, getAddresses, getLinks, getRoutes, groupLink, ipv4Setting, newAddress, newLink, newNeighbour, newRoute, newVeth, readAddress, readLink, readRoute, setLinkFamilies, upLink } from '../os/netlink-route.ts';
 import type { LinkFacts, RouteFacts } from '../os/netlink-route.ts';
 import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
 import type { NetlinkSocket } from '../os/netlink-socket.ts';
@@ -63,7 +63,7 @@ export function createLinks(names: KernelNames): Links {
     },
     setRoutes: (wished) => {
       const links = all();
-      return setGateways(socket, ensureGatewayLink(socket, names, links, wished.gateways.length > 0), wished.gateways) + setRoutes(socket, wished.routes, links.filter(isOurs), names);
+      return setGateways(socket, ensureGatewayLink(socket, { names, links, isWanted: wished.gateways.length > 0, hasIpv6 }), wished.gateways) + setRoutes(socket, wished.routes, links.filter(isOurs), names);
     },
     remove,
     purge: async () => {
@@ -97,7 +97,7 @@ function createPairs(socket: NetlinkSocket, wished: readonly WishedLink[], names
   }
 }
 
-/** Up, neighbours, then the alias: what makes a link count as complete comes last. */
+/** Settings, up, neighbours, then the alias: what makes a link count as complete comes last. */
 function finishHostEnds(socket: NetlinkSocket, ends: readonly { readonly link: WishedLink; readonly index: number }[], hasIpv6: boolean): void {
   const ipv4 = [
     { setting: ipv4Setting.routeLocalnet, value: 1 },
@@ -106,14 +106,16 @@ function finishHostEnds(socket: NetlinkSocket, ends: readonly { readonly link: W
     { setting: ipv4Setting.sendRedirects, value: 0 },
   ];
   mustAll(socket, [
-    ...ends.map(({ index }) => upLink({ index, ipv4, hasNoLinkLocal: hasIpv6 })),
+    ...ends.map(({ index }) => setLinkFamilies({ index, ipv4, hasNoLinkLocal: hasIpv6 })),
+    ...ends.map(({ index }) => upLink(index)),
     ...ends.flatMap(({ link, index }) => link.paths.map((path) => newNeighbour({ index, ip: ipToBytes(path.ip), mac: link.innerMac }))),
     ...ends.map(({ link, index }) => aliasLink(index, link.alias)),
   ], []);
 }
 
 /** A link without a wire that carries the gateways' addresses. Out: its index, null where there is none and none is wanted. */
-function ensureGatewayLink(socket: NetlinkSocket, names: KernelNames, links: readonly LinkFacts[], isWanted: boolean): number | null {
+function ensureGatewayLink(socket: NetlinkSocket, options: { readonly names: KernelNames; readonly links: readonly LinkFacts[]; readonly isWanted: boolean; readonly hasIpv6: boolean }): number | null {
+  const { names, links, isWanted, hasIpv6 } = options;
   const there = links.find((link) => link.name === names.gatewayLink);
   if (there !== undefined || !isWanted) return there?.index ?? null;
   const [answer] = socket.request([newLink({ name: names.gatewayLink, kind: 'dummy' })]);
@@ -122,7 +124,7 @@ function ensureGatewayLink(socket: NetlinkSocket, names: KernelNames, links: rea
   else if (answer !== undefined && answer.errno !== 0) throw refused('the link of the gateways could not be made', answer);
   const made = socket.dump(getLinks()).map(readLink).find((link) => link.name === names.gatewayLink);
   if (made === undefined) throw new AppError({ code: 'NET_LINK', message: `the link ${names.gatewayLink} vanished as soon as it was made` });
-  mustAll(socket, [upLink({ index: made.index, ipv4: [], hasNoLinkLocal: readSysctl('net/ipv6/conf/default/forwarding') !== null })], []);
+  mustAll(socket, [setLinkFamilies({ index: made.index, ipv4: [], hasNoLinkLocal: hasIpv6 }), upLink(made.index)], []);
   return made.index;
 }
 

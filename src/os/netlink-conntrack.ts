@@ -7,19 +7,16 @@ export type Flow = { readonly original: FlowTuple; readonly reply: FlowTuple; re
 export type FlowTuple = { readonly source: Buffer; readonly target: Buffer; readonly protocol: number; readonly sourcePort: number; readonly targetPort: number };
 
 const subsystem = 1 << 8;
-const afInet = 2;
-const afInet6 = 10;
+const bothFamilies = 0;
 
-/** Every flow that the kernel tracks in this namespace. */
+/** Every flow that the kernel tracks in this namespace. It walks its whole table: some milliseconds, however few there are. */
 export function listFlows(socket: NetlinkSocket): Flow[] {
-  return [afInet, afInet6].flatMap((family) =>
-    socket.dump({ type: subsystem | 1, flags: 0, payload: header(family) }).flatMap((one) => {
-      const parts = decodeAttributes(one.payload.subarray(4));
-      const original = parts.get(1);
-      const reply = parts.get(2);
-      return original === undefined || reply === undefined ? [] : [{ original: tupleOf(original), reply: tupleOf(reply), raw: { family, original, id: parts.get(12) } }];
-    }),
-  );
+  return socket.dump({ type: subsystem | 1, flags: 0, payload: header(bothFamilies) }).flatMap((one) => {
+    const parts = decodeAttributes(one.payload.subarray(4));
+    const original = parts.get(1);
+    const reply = parts.get(2);
+    return original === undefined || reply === undefined ? [] : [{ original: tupleOf(original), reply: tupleOf(reply), raw: { family: one.payload.readUInt8(0), original, id: parts.get(12) } }];
+  });
 }
 
 /** Forgets flows; those that have gone meanwhile are no error. */

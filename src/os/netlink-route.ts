@@ -14,7 +14,7 @@ const skipStats = 8;
 export type Mac = Uint8Array;
 export type LinkFacts = { readonly index: number; readonly name: string; readonly kind: string; readonly alias: string; readonly isUp: boolean; readonly mac: string; readonly mtu: number };
 
-/** A pair of links, the far one born in another namespace and up at once; its index there is given, so nothing need be read back. */
+/** A pair of links, the far one born in another namespace; its index there is given, so nothing need be read back. */
 export function newVeth(options: {
   readonly name: string;
   readonly mac: Mac;
@@ -23,7 +23,8 @@ export function newVeth(options: {
 }): NetlinkMessage {
   const { peer } = options;
   const peerInfo = Buffer.concat([
-    linkHeader({ index: peer.index, flags: iffUp }),
+    // NOTE: it can't be born up: a veth refuses that until both its ends exist.
+    linkHeader({ index: peer.index }),
     textAttribute(link.name, peer.name),
     attribute(link.address, peer.mac),
     u32Attribute(link.mtu, options.mtu),
@@ -43,12 +44,17 @@ export function newLink(options: { readonly name: string; readonly kind: string 
 /** IPv4 settings by their number in linux/ip.h, as /proc/sys/net/ipv4/conf/<link>/…, set without a file. */
 export const ipv4Setting = { forwarding: 1, proxyArp: 3, sendRedirects: 6, rpFilter: 8, routeLocalnet: 26 } as const;
 
-export function upLink(options: { readonly index: number; readonly ipv4: readonly { readonly setting: number; readonly value: number }[]; readonly hasNoLinkLocal: boolean }): NetlinkMessage {
+export function upLink(index: number): NetlinkMessage {
+  return linkMessage(type.newLink, request | ack, { index, flags: iffUp }, []);
+}
+
+/** NOTE: in one message with `up` the kernel would bring the link up first, with the link-local address that is not wanted. */
+export function setLinkFamilies(options: { readonly index: number; readonly ipv4: readonly { readonly setting: number; readonly value: number }[]; readonly hasNoLinkLocal: boolean }): NetlinkMessage {
   const families: Buffer[] = [];
   if (options.ipv4.length > 0) families.push(nestedAttribute(afInet, [nestedAttribute(1, options.ipv4.map((one) => u32Attribute(one.setting, one.value)))]));
   // Address generation mode 1: no link-local address, so no multicast reports and no router solicitation either.
   if (options.hasNoLinkLocal) families.push(nestedAttribute(afInet6, [u8Attribute(8, 1)]));
-  return linkMessage(type.newLink, request | ack, { index: options.index, flags: iffUp }, families.length === 0 ? [] : [nestedAttribute(link.afSpec, families)]);
+  return linkMessage(type.newLink, request | ack, { index: options.index }, [nestedAttribute(link.afSpec, families)]);
 }
 
 /** The alias is where a link's maker may leave a note: at most 255 bytes. */
