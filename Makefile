@@ -8,7 +8,7 @@ help:            ## this list
 
 node_modules: package.json package-lock.json
 	@test -L node_modules || npm ci --no-audit --no-fund
-	@touch node_modules
+	@[ -L node_modules ] || touch node_modules
 
 .PHONY: help build check unit test
 build: node_modules  ## generates the validators and bundles the command into dist/
