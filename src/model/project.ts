@@ -267,7 +267,8 @@ export type Provider = Extensions & {
   readonly options?: { readonly [name: string]: readonly string[] };
 };
 
-export type EnvFile = { readonly path: string; readonly required: boolean; readonly format?: string };
+/** `required: false`: the file may be missing. */
+export type EnvFile = { readonly path: string; readonly required?: boolean; readonly format?: string };
 
 export type Healthcheck = Extensions & {
   /** First word CMD, CMD-SHELL or NONE. */
@@ -308,6 +309,7 @@ export type Port = Extensions & {
   readonly app_protocol?: string;
 };
 
+/** A side that is absent is 0. */
 export type Ulimit = number | (Extensions & { readonly soft?: number; readonly hard?: number });
 
 export type MountType = 'bind' | 'volume' | 'tmpfs' | 'cluster' | 'npipe' | 'image';

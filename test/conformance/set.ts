@@ -5,7 +5,13 @@ export type CaseFile = { readonly cases: readonly Case[] };
 export type Case = { readonly id: string; readonly [field: string]: unknown };
 
 /** Whether we agree with one case; `why` says what differs. */
-export type CaseResult = { readonly id: string; readonly ok: boolean; readonly why?: string };
+export type CaseResult = {
+  readonly id: string;
+  readonly ok: boolean;
+  readonly why?: string;
+  /** It can't be run: it reads files that the set does not hold. */
+  readonly outside?: boolean;
+};
 
 /** What a set's runner looks like: the cases of one file in, one result a case out, same order. */
 export type RunSet = (cases: readonly Case[]) => CaseResult[];
