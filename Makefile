@@ -31,6 +31,13 @@ demo-images: node_modules  ## makes the examples' base images from Debian packag
 raft-vectors: node_modules  ## the outside cases of the consensus core (CASES=dir, default ../shared/conformance)
 	node test/conformance/raft-vectors.ts
 
+.PHONY: docs golden
+docs: build         ## rewrites the pages that are made from tables
+	node build/support-page.ts
+
+golden: build       ## rewrites the golden texts: read the diff before you commit it
+	GOLDEN=write vitest run $$(grep -rl "GOLDEN" test --include=*.test.ts)
+
 .PHONY: conformance
 conformance: build  ## the Compose language against cases from outside (CASES=dir, default ../shared/conformance)
 	node test/conformance/run.ts $(CASES)

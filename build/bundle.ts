@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..');
 const entries: Readonly<Record<string, string>> = {
   flotilla: 'src/cli/main.ts',
   daemon: 'src/daemon/main.ts',
-  'wal-worker': 'src/os/wal-worker.ts',
+  'wal-worker': 'src/manager/store/wal-worker.ts',
   'unpack-worker': 'src/os/unpack-worker.ts',
 };
 

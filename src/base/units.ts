@@ -90,9 +90,9 @@ function parseSize(text: string, base: number): Parsed<number> {
   if (end < 0) return refused(`invalid size: '${text}'`);
   const digits = text.charAt(end) === ' ' ? text.slice(0, end) : text.slice(0, end + 1);
   const suffix = text.slice(end + 1).toLowerCase();
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(digits)) return refused(`invalid number '${digits}' in size '${text}'`);
-  const size = Number(digits);
-  if (size < 0 || !Number.isFinite(size)) return refused(`invalid size: '${text}'`);
+  if (!/^[+-]?(\d+(_\d+)*\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(digits)) return refused(`invalid number '${digits}' in size '${text}'`);
+  const size = Number(digits.replaceAll('_', ''));
+  if (size < 0 || size >= 2 ** 63) return refused(`invalid size: '${text}'`);
   if (suffix === '' || suffix === 'b') return parsed(whole(size));
   const power = /^[kmgtp](b|ib)?$/.test(suffix) ? powers[suffix.charAt(0)] : undefined;
   if (power === undefined) return refused(`invalid suffix: '${suffix}' in size '${text}' (use b, k, m, g, t or p)`);

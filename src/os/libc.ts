@@ -39,6 +39,16 @@ export function libcFunction(prototype: string): Call {
   return (...args) => Number(call(...args));
 }
 
+/** As `libcFunction`, run in a thread of the pool: for calls that may take milliseconds. There is no errno for its answer. */
+export function libcAsync(prototype: string): (...args: readonly Argument[]) => Promise<number> {
+  library ??= koffi.load(null);
+  const call = library.func(prototype);
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      call.async(...args, (error: unknown, answer: unknown) => (error === null || error === undefined ? resolve(Number(answer)) : reject(error)));
+    });
+}
+
 /** The answer of a call, or a SyscallError where it is -1. */
 export function checked(syscall: string, answer: number, path?: string): number {
   if (answer < 0) throw new SyscallError(syscall, koffi.errno(), path);
@@ -50,7 +60,8 @@ export function errnoOf(answer: number): number {
   return answer < 0 ? koffi.errno() : 0;
 }
 
-function errnoName(errno: number): string {
+/** `ENOENT` for 2. */
+export function errnoName(errno: number): string {
   try {
     return getSystemErrorName(-errno);
   } catch {

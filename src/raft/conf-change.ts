@@ -147,20 +147,40 @@ function invalid(reason: string): ConfResult {
 
 /**
  * A change as the data of a `conf` entry: UTF-8 JSON
- * `{"v":1,"transition":"auto|implicit|explicit","changes":[{"kind":…,"member":…,"context"?:…}],"context"?:…}`; at most the entry limit.
+ * `{"v":1,"transition":"auto|implicit|explicit","changes":[{"kind":…,"member":…,"context"?:…}],"context"?:…,"base"?:ConfState}`;
+ * at most the entry limit. `base` is the configuration that is changed: a member that joins and reads the log from its beginning learns
+ * from the first change who founded the cluster, which stands nowhere else.
  */
-export function encodeConfChange(change: ConfChange): Uint8Array {
+export function encodeConfChange(change: ConfChange, base?: ConfState): Uint8Array {
   const changes = change.changes.map((one) => ({ kind: one.kind, member: one.member, ...(one.context === undefined ? {} : { context: one.context }) }));
-  return new TextEncoder().encode(JSON.stringify({ v: 1, transition: change.transition, changes, ...(change.context === undefined ? {} : { context: change.context }) }));
+  const context = change.context === undefined ? {} : { context: change.context };
+  return new TextEncoder().encode(JSON.stringify({ v: 1, transition: change.transition, changes, ...context, ...(base === undefined ? {} : { base }) }));
 }
 
 export function decodeConfChange(data: Uint8Array): ConfChange {
+  return decodeConfEntry(data).change;
+}
+
+export function decodeConfEntry(data: Uint8Array): { readonly change: ConfChange; readonly base: ConfState | null } {
   const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
   if (!isRecord(value) || value['v'] !== 1 || !Array.isArray(value['changes'])) throw undecodable('no change of version 1');
   const transition = value['transition'];
   if (transition !== 'auto' && transition !== 'implicit' && transition !== 'explicit') throw undecodable(`transition ${JSON.stringify(transition)}`);
   const changes: MemberChange[] = value['changes'].map(decodeOne);
-  return { transition, changes, ...contextOf(value) };
+  return { change: { transition, changes, ...contextOf(value) }, base: value['base'] === undefined ? null : decodeConf(value['base']) };
+}
+
+function decodeConf(value: unknown): ConfState {
+  if (!isRecord(value) || typeof value['autoLeave'] !== 'boolean') throw undecodable('a base that is no configuration');
+  const ids = (key: string): MemberId[] => {
+    const found = value[key];
+    if (!Array.isArray(found)) throw undecodable(`a base without ${key}`);
+    return found.map((id: unknown) => {
+      if (typeof id !== 'string') throw undecodable(`the id ${JSON.stringify(id)}`);
+      return id;
+    });
+  };
+  return { voters: ids('voters'), votersOutgoing: ids('votersOutgoing'), learners: ids('learners'), learnersNext: ids('learnersNext'), autoLeave: value['autoLeave'] };
 }
 
 function decodeOne(value: unknown): MemberChange {

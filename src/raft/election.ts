@@ -3,7 +3,7 @@ import type { CoreState } from './core-state.ts';
 import { jointVote } from './quorum.ts';
 import { dropLeaderReads, setLeader } from './reads.ts';
 import { appendAsLeader, broadcastAppend } from './replication.ts';
-import type { Accepted, MemberId, PreVote, PreVoteResponse, Refusal, Term, Vote, VoteResponse } from './types.ts';
+import type { Accepted, Index, MemberId, PreVote, PreVoteResponse, Refusal, Term, Vote, VoteResponse } from './types.ts';
 
 const nothing = new Uint8Array(0);
 
@@ -116,9 +116,22 @@ function campaign(s: CoreState, isPreVote: boolean, kind: CampaignKind): void {
       s.selfVotes.push({ isPreVote, term });
       continue;
     }
-    const head = { from: s.id, to: member, term, clusterId: s.clusterId, lastIndex, lastTerm, isTransfer: kind === 'transfer' };
+    const head = { from: s.id, to: member, term, clusterId: s.clusterId, lastIndex, lastTerm, isTransfer: kind === 'transfer', ...knownCommit(s) };
     s.send(isPreVote ? { kind: 'pre-vote', ...head } : { kind: 'vote', ...head });
   }
+}
+
+function knownCommit(s: CoreState): { commit: Index; commitTerm: Term } {
+  return { commit: s.log.committed, commitTerm: s.log.term(s.log.committed) ?? 0 };
+}
+
+/** Takes over what another knows to be committed, if the own log holds the same entry there. */
+export function learnCommit(s: CoreState, message: Vote | PreVote | VoteResponse | PreVoteResponse): void {
+  if (s.role === 'leader' || message.commit <= s.log.committed || s.log.term(message.commit) !== message.commitTerm || s.has('commit-not-told')) return;
+  s.mark('commit-learnt-from-vote', { commit: message.commit });
+  s.log.commitTo(message.commit);
+  // A candidate may learn that it asked the wrong voters.
+  if (s.role !== 'follower' && hasUnappliedConf(s)) becomeFollower(s, s.term, null);
 }
 
 /** A vote of anybody, the own one included. */
@@ -160,7 +173,7 @@ export function refuseOldPreVote(s: CoreState, message: PreVote): void {
 }
 
 function respond(s: CoreState, message: Vote | PreVote, term: Term, isReject: boolean): void {
-  const head = { from: s.id, to: message.from, term, clusterId: s.clusterId, isReject };
+  const head = { from: s.id, to: message.from, term, clusterId: s.clusterId, isReject, ...knownCommit(s) };
   const response: VoteResponse | PreVoteResponse = message.kind === 'vote' ? { kind: 'vote-response', ...head } : { kind: 'pre-vote-response', ...head };
   if (s.has('vote-before-persist')) s.send(response);
   else s.sendAfterPersist(response);

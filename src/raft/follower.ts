@@ -1,5 +1,4 @@
 import type { CoreState } from './core-state.ts';
-import { membersOf } from './conf-change.ts';
 import { applyConfEntry, restoreConf } from './membership.ts';
 import type { Append, Entry, Heartbeat, Index, Snapshot } from './types.ts';
 
@@ -67,8 +66,7 @@ export function handleSnapshot(s: CoreState, message: Snapshot): void {
 function restore(s: CoreState, message: Snapshot): boolean {
   const meta = message.meta;
   if (meta.index <= s.log.committed && !s.has('old-snapshot-installed')) return false;
-  // A snapshot that does not know this member is of a time before it joined: it can't have been meant for it.
-  if (!membersOf(meta.conf).includes(s.id)) return false;
+  // NOTE: the snapshot may be older than this member's joining; the change that added it follows in the log.
   if (s.log.matches(meta.index, meta.term) && !s.has('old-snapshot-installed')) {
     // The log goes on beyond the snapshot: only its being committed is news.
     s.log.commitTo(meta.index);

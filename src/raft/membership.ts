@@ -1,4 +1,4 @@
-import { applyChange, decodeConfChange, encodeConfChange, isJoint, isLeave, membersOf, type ConfResult } from './conf-change.ts';
+import { applyChange, decodeConfEntry, encodeConfChange, isJoint, isLeave, membersOf, type ConfResult } from './conf-change.ts';
 import type { CoreState } from './core-state.ts';
 import { becomeFollower } from './election.ts';
 import type { Progress } from './progress.ts';
@@ -24,21 +24,24 @@ export function checkConfChange(s: CoreState, change: ConfChange): Refusal | nul
 }
 
 export function proposeChange(s: CoreState, change: ConfChange): Proposed {
-  const proposed = appendAsLeader(s, [encodeConfChange(change)], 'conf');
+  const proposed = appendAsLeader(s, [encodeConfChange(change, s.conf)], 'conf');
   s.pendingConfIndex = proposed.lastIndex;
   s.didProposeJoint = true;
-  if (s.has('conf-change-at-append')) adopt(s, change);
+  if (s.has('conf-change-at-append')) adopt(s, change, null);
   broadcastAppend(s);
   return proposed;
 }
 
 /** A committed change takes effect. One that can't (only possible with checks off) changes nothing, on every member alike. */
 export function applyConfEntry(s: CoreState, entry: Entry): ConfState {
-  return adopt(s, decodeConfChange(entry.data));
+  const { change, base } = decodeConfEntry(entry.data);
+  return adopt(s, change, base);
 }
 
-function adopt(s: CoreState, change: ConfChange): ConfState {
-  const result: ConfResult = applyChange(s.conf, change);
+/** A member that joined and reads the log from its beginning knows no configuration: it takes the one that the first change was made to. */
+function adopt(s: CoreState, change: ConfChange, base: ConfState | null): ConfState {
+  const before = s.conf.voters.length === 0 && base !== null && !s.has('founders-forgotten') ? base : s.conf;
+  const result: ConfResult = applyChange(before, change);
   if (result.kind === 'invalid') {
     s.mark('conf-change-without-effect', { reason: result.reason });
     return s.conf;

@@ -29,6 +29,8 @@ export const raftMutations = {
   'conf-change-many-pending': 'A second change is taken while one is not applied yet.',
   'joint-stuck': 'Only the leader that proposed a joint change leaves it: stuck after a leader change (etcd#12136, #12359, #12582).',
   'joint-one-majority': 'While joint, a majority of the incoming voters is enough (camunda#60086, async-raft#62).',
+  'founders-forgotten': 'A member that joins with an empty log does not learn who founded the cluster: it elects itself (found by this suite\'s random schedules).',
+  'commit-not-told': 'Votes do not tell what is committed: a voter that does not know of a committed removal waits for ever for a vote it cannot get (tikv/raft-rs, commit by vote).',
   'match-from-last-index': 'A new member\'s match index starts at the leader\'s last index (async-raft#113).',
   'learner-counts': 'Learners count as voters.',
   'removed-leader-stays': 'A removed leader goes on leading (Raft thesis §4.2.2).',

@@ -1,4 +1,5 @@
 import { AppError } from '../base/app-error.ts';
+import { assert } from '../base/assert.ts';
 import type { Random } from '../base/random.ts';
 import { CoreState, type PendingJob } from './core-state.ts';
 import { becomeFollower, countVote, drawElectionTimeout, startElection } from './election.ts';
@@ -38,6 +39,7 @@ export class RaftCore {
   constructor(options: RaftOptions) {
     this.#options = options;
     const limits = { ...defaultLimits, ...options.limits };
+    assert(limits.heartbeatTicks >= 1 && limits.electionTicks > limits.heartbeatTicks, 'an election timeout is longer than the time between heartbeats');
     this.#s = new CoreState(options, limits, openLog(options));
     becomeFollower(this.#s, this.#s.term, null);
   }

@@ -1,6 +1,6 @@
 import { unreachable } from '../base/assert.ts';
 import type { CoreState } from './core-state.ts';
-import { becomeFollower, countVote, handleVoteRequest, refuseOldPreVote, startElection } from './election.ts';
+import { becomeFollower, countVote, handleVoteRequest, learnCommit, refuseOldPreVote, startElection } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts';
 import { handleReadAck, handleReadIndex, handleReadIndexResponse, setLeader } from './reads.ts';
 import { handleAppendResponse, handleHeartbeatResponse, sendAppend, sendTimeoutNow } from './replication.ts';
@@ -56,7 +56,7 @@ function findBadNumber(message: Message): string | null {
       return isIndex(message.round) ? null : `round ${message.round}`;
     case 'pre-vote':
     case 'vote':
-      return isIndex(message.lastIndex) && isIndex(message.lastTerm) ? null : 'a number out of range';
+      return isIndex(message.lastIndex) && isIndex(message.lastTerm) && isIndex(message.commit) && isIndex(message.commitTerm) ? null : 'a number out of range';
     case 'snapshot':
       return isIndex(message.meta.index + 1) && isIndex(message.meta.term) ? null : 'a number out of range';
     case 'read-index-response':
@@ -65,6 +65,7 @@ function findBadNumber(message: Message): string | null {
       return Number.isSafeInteger(message.context) ? null : `context ${message.context}`;
     case 'pre-vote-response':
     case 'vote-response':
+      return isIndex(message.commit) && isIndex(message.commitTerm) ? null : 'a number out of range';
     case 'timeout-now':
     case 'transfer-leader':
       return null;
@@ -117,12 +118,15 @@ function dispatch(s: CoreState, message: Message): void {
   switch (message.kind) {
     case 'vote':
     case 'pre-vote':
+      learnCommit(s, message);
       handleVoteRequest(s, message);
       return;
     case 'vote-response':
+      learnCommit(s, message);
       countVote(s, message.from, false, !message.isReject);
       return;
     case 'pre-vote-response':
+      learnCommit(s, message);
       countVote(s, message.from, true, !message.isReject);
       return;
     case 'append':

@@ -41,13 +41,19 @@ type Head<Kind extends string> = {
   readonly clusterId: string;
 };
 
-/** Would you vote for me? Changes no state at the receiver. */
-export type PreVote = Head<'pre-vote'> & { readonly lastIndex: Index; readonly lastTerm: Term; readonly isTransfer: boolean };
+/**
+ * What the sender knows to be committed: the index and that entry's term. Whoever holds the same entry there knows it too. It frees a voter that
+ * needs the vote of a member whose removal is committed, but does not know so (its log is too short to get that vote).
+ */
+type KnownCommit = { readonly commit: Index; readonly commitTerm: Term };
+
+/** Would you vote for me? Changes neither term nor vote of the receiver. */
+export type PreVote = Head<'pre-vote'> & KnownCommit & { readonly lastIndex: Index; readonly lastTerm: Term; readonly isTransfer: boolean };
 /** A refusal carries the receiver's own term, so that a candidate left behind catches up. */
-export type PreVoteResponse = Head<'pre-vote-response'> & { readonly isReject: boolean };
+export type PreVoteResponse = Head<'pre-vote-response'> & KnownCommit & { readonly isReject: boolean };
 /** `isTransfer`: the leader asked for this election, so a lease held for that leader does not refuse it. */
-export type Vote = Head<'vote'> & { readonly lastIndex: Index; readonly lastTerm: Term; readonly isTransfer: boolean };
-export type VoteResponse = Head<'vote-response'> & { readonly isReject: boolean };
+export type Vote = Head<'vote'> & KnownCommit & { readonly lastIndex: Index; readonly lastTerm: Term; readonly isTransfer: boolean };
+export type VoteResponse = Head<'vote-response'> & KnownCommit & { readonly isReject: boolean };
 /** Entries that follow (prevIndex, prevTerm), and how far the leader has committed. */
 export type Append = Head<'append'> & {
   readonly prevIndex: Index;

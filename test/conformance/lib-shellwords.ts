@@ -27,6 +27,7 @@ export function runSet(cases: readonly Case[]): CaseResult[] {
     return judge(
       one,
       splitShellWords(String(one['line']), {
+        isStrict: true,
         ...(one['parseEnv'] === true ? { lookup: (name: string) => env[name] } : {}),
         ...(one['parseBacktick'] === true ? { run: runShell } : {}),
       }),

@@ -1,2 +1,27 @@
 /** Codes of the room `engine`: code → what it means. */
-export const engineCodes = {} as const;
+export const engineCodes = {
+  ENGINE_CONTAINER_UNKNOWN: 'There is no container with this id.',
+  ENGINE_CONTAINER_RUNNING: 'The container runs, and what was asked for needs it stopped.',
+  ENGINE_CONTAINER_NOT_RUNNING: 'The container does not run, and what was asked for needs it running.',
+  ENGINE_CONTAINER_NAME: 'The container name is taken on this node, or is no name.',
+  ENGINE_CONTAINER_SPEC: 'A value of the container spec cannot be carried out.',
+  ENGINE_CONTAINER_LOST: 'What the engine knew of the container is damaged or gone.',
+  ENGINE_COMMAND_NOT_FOUND: 'The command is not in the image, or may not be executed.',
+  ENGINE_DEVICE_UNKNOWN: 'A device of the host that the container is to have does not exist.',
+  ENGINE_EXEC_FAILED: 'A command could not be started in a running container.',
+  ENGINE_IMAGE_MISSING: 'The image is not on this node.',
+  ENGINE_INIT_MISSING: 'The container asks for an init process, and the host has none to give.',
+  ENGINE_MOUNT_SOURCE: 'A path of the host that is to be mounted does not exist.',
+  ENGINE_MOUNT_TARGET: 'A path in the container cannot be mounted on.',
+  ENGINE_NAMESPACE: 'A namespace that the container is to join is not there.',
+  ENGINE_RUNTIME_MISSING: 'No usable container runtime or monitor is installed.',
+  ENGINE_RUNTIME_FAILED: 'The container runtime refused.',
+  ENGINE_SECCOMP_PROFILE: 'The seccomp profile cannot be read.',
+  ENGINE_SECRET_GONE: 'A secret is no longer in memory (the host was restarted): the container must be created again.',
+  ENGINE_UNSUPPORTED: 'The engine does not do this, and says so rather than ignore it.',
+  ENGINE_USER_UNKNOWN: 'The user or group is not known in the image, or is no valid id.',
+  ENGINE_VOLUME_DRIVER: 'There is no such volume driver, or it does not know the option.',
+  ENGINE_VOLUME_IN_USE: 'A container still mounts the volume.',
+  ENGINE_VOLUME_NAME: 'This is no name of a volume.',
+  ENGINE_VOLUME_UNKNOWN: 'There is no volume with this name.',
+} as const;

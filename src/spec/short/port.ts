@@ -39,8 +39,9 @@ export function parsePortSpec(spec: string): Parsed<PortBinding[]> {
   const [hostPort, last] = parts.length === 1 ? ['', spec] : [parts[parts.length - 2] ?? '', parts[parts.length - 1] ?? ''];
   const ip = hostIpOf(parts.slice(0, -2).join(':'));
   const slash = last.indexOf('/');
-  const target = slash < 0 ? last : last.slice(0, slash);
-  const protocol = (slash < 0 ? '' : last.slice(slash + 1)).toLowerCase() || 'tcp';
+  // NOTE: as in the reference, what follows a second slash counts for nothing.
+  const [target = '', protocolText = ''] = last.split('/');
+  const protocol = protocolText.toLowerCase() || 'tcp';
   if (!ip.ok) return ip;
   if (target === '') return refused(`no port specified in '${spec}'`, spec.length);
   const range = parsePortRange(target);
@@ -56,7 +57,8 @@ export function parsePortRange(text: string): Parsed<readonly [number, number]> 
   if (text === '') return refused('no port is given');
   const dash = text.indexOf('-');
   const startText = dash < 0 ? text : text.slice(0, dash);
-  const endText = dash < 0 ? text : text.slice(dash + 1);
+  // NOTE: as in the reference, what follows a second dash counts for nothing.
+  const endText = dash < 0 ? text : (text.split('-')[1] ?? '');
   for (const one of [startText, endText]) {
     if (!/^\d+$/.test(one)) return refused(`'${one}' is not a number`);
     if (Number(one) > 65535) return refused(`${one} is above 65535`);
@@ -86,11 +88,12 @@ function bind(spec: string, { hostIp, protocol, range: [start, end], host }: Sid
   return parsed(bindings);
 }
 
+/** An address of version 6 stands in brackets, so that its colons are not taken for the ports'. */
 function hostIpOf(text: string): Parsed<string> {
-  const bare = /^\[([^[\]]*)\]$/.exec(text)?.[1] ?? text;
-  if (bare === '' && text === '') return parsed('');
-  if (bare === text && text.includes(':')) return refused(`an IPv6 address needs brackets: [${text}]`, 0);
-  return isIpAddress(bare) ? parsed(bare) : refused(`invalid IP address: ${text}`, 0);
+  const inBrackets = /^\[([^[\]]*)\]$/.exec(text)?.[1];
+  if (inBrackets === undefined && isIpv6(text)) return refused(`the address ${text} needs brackets: [${text}]`, 0);
+  const bare = inBrackets ?? text;
+  return bare === '' || isIpAddress(bare) ? parsed(bare) : refused(`invalid IP address: ${text}`, 0);
 }
 
 function isIpv4(text: string): boolean {

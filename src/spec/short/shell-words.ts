@@ -2,6 +2,11 @@ import { parsed, refused } from '../../base/parsed.ts';
 import type { Parsed } from '../../base/parsed.ts';
 
 export type ShellWordsOptions = {
+  /**
+   * The rules of newer releases of the reference's own library: `\\n` and `\\t` outside single quotes mean the control
+   * characters, and a stray bracket is refused. Compose files are read by the older rules.
+   */
+  readonly isStrict?: boolean;
   /** Replaces `$NAME` and `${NAME}`; an unquoted value is cut into words again. Compose files never ask for it. */
   readonly lookup?: (name: string) => string | undefined;
   /** Answers what a command in backquotes or `$( )` prints. Compose files never ask for it. */
@@ -18,8 +23,8 @@ const problem = refused('the command line has an unclosed quote, bracket or esca
 
 /**
  * Cuts `sh -c "echo hi"` into words as the reference does for `command` and `entrypoint` given as text.
- * Quotes group, a backslash escapes (`\n` and `\t` mean the control characters), and an unquoted `; & | < >` ends the line:
- * what stands behind it is dropped, because no shell runs it.
+ * Quotes group, a backslash keeps the next character, and an unquoted `; & | < >` ends the line: what stands behind it is
+ * dropped, because no shell runs it. Text between a bracket that closes too early and the next one stays together.
  * Source: mattn/go-shellwords (behaviour).
  */
 export function splitShellWords(line: string, options: ShellWordsOptions = {}): Parsed<string[]> {
@@ -38,7 +43,8 @@ type Step = 'next' | 'end' | Extract<Parsed<never>, { ok: false }>;
 
 function take(state: State, char: string, options: ShellWordsOptions): Step {
   if (state.isEscaped) {
-    state.buffer += char === 't' ? '\t' : char === 'n' ? '\n' : char;
+    const isControl = options.isStrict === true && (char === 't' || char === 'n');
+    state.buffer += isControl ? (char === 't' ? '\t' : '\n') : char;
     state.isEscaped = false;
     state.word = 'bare';
     return 'next';
@@ -69,7 +75,7 @@ function takeSpace(state: State, char: string, options: ShellWordsOptions): Step
 function takeSpecial(state: State, char: string, options: ShellWordsOptions): Step | 'plain' {
   const { mode } = state;
   if (char === '`' && (mode === 'plain' || mode === 'back')) return takeBackquote(state, options);
-  if (char === ')' && (mode === 'plain' || mode === 'dollar')) return mode === 'plain' ? problem : closeDollar(state, options);
+  if (char === ')' && (mode === 'plain' || mode === 'dollar')) return mode === 'plain' ? openByMistake(state, options) : closeDollar(state, options);
   if (char === '(' && (mode === 'plain' || mode === 'dollar')) {
     if (mode === 'dollar' || !state.buffer.endsWith('$')) return problem;
     state.mode = 'dollar';
@@ -102,6 +108,13 @@ function takeBackquote(state: State, options: ShellWordsOptions): Step | 'plain'
   return isClosing ? replaceCommand(state, { command, prefix: 0, run: options.run }) : 'next';
 }
 
+/** The older rules take a stray `)` for the begin of what the next `)` ends. */
+function openByMistake(state: State, { isStrict }: ShellWordsOptions): Step | 'plain' {
+  if (isStrict === true) return problem;
+  state.mode = 'dollar';
+  return 'plain';
+}
+
 function closeDollar(state: State, options: ShellWordsOptions): Step {
   const { command } = state;
   state.command = '';
@@ -121,12 +134,12 @@ function replaceCommand(state: State, { command, prefix, run }: { command: strin
   return 'next';
 }
 
-function finishWord(state: State, { lookup }: ShellWordsOptions): Extract<Step, object> | undefined {
+function finishWord(state: State, { lookup, isStrict = false }: ShellWordsOptions): Extract<Step, object> | undefined {
   if (state.word === 'none') return undefined;
   if (lookup === undefined) state.words.push(state.buffer);
   else if (state.word === 'quoted') state.words.push(expandNames(state.buffer, lookup));
   else {
-    const again = splitShellWords(expandNames(state.buffer, lookup));
+    const again = splitShellWords(expandNames(state.buffer, lookup), { isStrict });
     if (!again.ok) return again;
     state.words.push(...again.value);
   }

@@ -59,7 +59,7 @@ export function benchOf(node: Fields): Bench {
   bench.settle();
   if (start.role === 'leader') {
     for (const peer of start.peers.filter((one) => one !== start.id)) {
-      bench.core.step({ kind: 'vote-response', from: peer, to: start.id, term: start.term + 1, clusterId: 'cases', isReject: false });
+      bench.core.step({ kind: 'vote-response', commit: 0, commitTerm: 0, from: peer, to: start.id, term: start.term + 1, clusterId: 'cases', isReject: false });
     }
   }
   const role = bench.core.status().role;
@@ -69,7 +69,7 @@ export function benchOf(node: Fields): Bench {
 
 function messageOf(rpc: Fields, to: MemberId): Message {
   const head = { from: String(rpc['from'] ?? 2), to, term: int(rpc['term'], 'term'), clusterId: 'cases' };
-  const lastLog = { lastIndex: intOr(rpc['lastLogIndex'], 0), lastTerm: intOr(rpc['lastLogTerm'], 0), isTransfer: rpc['transfer'] === true };
+  const lastLog = { commit: 0, commitTerm: 0, lastIndex: intOr(rpc['lastLogIndex'], 0), lastTerm: intOr(rpc['lastLogTerm'], 0), isTransfer: rpc['transfer'] === true };
   const commit = intOr(rpc['leaderCommit'] ?? rpc['commit'], 0);
   switch (String(rpc['type'])) {
     case 'RequestVote':
@@ -89,7 +89,7 @@ function messageOf(rpc: Fields, to: MemberId): Message {
         hintIndex: intOr(rpc['hintIndex'], 0), hintTerm: intOr(rpc['hintTerm'], 0),
       };
     case 'RequestVoteResponse':
-      return { kind: 'vote-response', ...head, isReject: rpc['granted'] === false };
+      return { kind: 'vote-response', commit: 0, commitTerm: 0, ...head, isReject: rpc['granted'] === false };
     case 'TimeoutNow':
       return { kind: 'timeout-now', ...head };
     case 'InstallSnapshot':

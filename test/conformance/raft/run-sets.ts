@@ -115,7 +115,7 @@ function electionByVotes(one: Fields, expect: Fields): string | null {
   bench.settle();
   const { term } = bench.core.status().hardState;
   for (const [from, isGranted] of Object.entries(fields(one['votes'], 'votes'))) {
-    bench.core.step({ kind: 'vote-response', from, to: id, term, clusterId: 'cases', isReject: isGranted !== true });
+    bench.core.step({ kind: 'vote-response', commit: 0, commitTerm: 0, from, to: id, term, clusterId: 'cases', isReject: isGranted !== true });
   }
   bench.settle();
   const status = bench.core.status();
@@ -165,7 +165,7 @@ function syncFollower(one: Fields, expect: Fields): string | null {
   leader.core.campaign();
   leader.settle();
   const { term } = leader.core.status().hardState;
-  leader.core.step({ kind: 'vote-response', from: '3', to: '1', term, clusterId: 'cases', isReject: false });
+  leader.core.step({ kind: 'vote-response', commit: 0, commitTerm: 0, from: '3', to: '1', term, clusterId: 'cases', isReject: false });
   leader.core.propose([new Uint8Array([1])]);
   exchange(new Map([['1', leader], ['2', follower]]));
   const logsEqual = pairs(leader.log()) === pairs(follower.log());
@@ -198,7 +198,7 @@ function electedLeader(size: number, start: Partial<{ term: number; log: ReturnT
   bench.core.campaign();
   bench.settle();
   const { term } = bench.core.status().hardState;
-  for (const from of numbered(size).slice(1)) bench.core.step({ kind: 'vote-response', from, to: '1', term, clusterId: 'cases', isReject: false });
+  for (const from of numbered(size).slice(1)) bench.core.step({ kind: 'vote-response', commit: 0, commitTerm: 0, from, to: '1', term, clusterId: 'cases', isReject: false });
   bench.settle();
   return bench;
 }

@@ -1,0 +1,124 @@
+import type { InjectedFile } from '../../model/container-spec.ts';
+import { removeTree } from '../../os/files.ts';
+import { listCgroups } from '../../os/cgroup.ts';
+import { isAlive } from '../../os/process-handle.ts';
+import { listQuick, makeDirQuick, readBytesQuick, readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
+import { unmountAll } from '../../os/mount.ts';
+import { destroyRun } from './clear-run.ts';
+import { newEntry } from './entry.ts';
+import type { Entry } from './entry.ts';
+import type { EngineContext } from './engine-context.ts';
+import { recordExit, writeState } from './exits.ts';
+import { decodeSpec } from './stored-spec.ts';
+import { parseState } from './stored-state.ts';
+
+const idPattern = /^[0-9a-f]{64}$/;
+const releaseMsMax = 1000;
+
+/**
+ * Reads what is on disk and settles it: running containers are taken over as they are, those that ended meanwhile get their exit
+ * code, half-made ones and half-removed ones go, and nothing is left of containers that nobody knows.
+ */
+export async function adopt(context: EngineContext): Promise<Map<string, Entry>> {
+  const { layout } = context;
+  prepareRunRoot(context);
+  const entries = new Map<string, Entry>();
+  for (const id of listQuick(layout.containers)) {
+    const entry = idPattern.test(id) ? readEntry(context, id) : null;
+    if (entry === null || entry.state.phase !== 'ready') await removeEverything(context, id, entry);
+    else {
+      await settleRun(context, entry);
+      entries.set(id, entry);
+    }
+  }
+  await removeStrangers(context, entries);
+  return entries;
+}
+
+/** What another boot left below the run root belongs to processes that are gone. */
+function prepareRunRoot(context: EngineContext): void {
+  const { layout, bootId } = context;
+  if (readQuick(layout.boot)?.trim() !== bootId) {
+    unmountAll(layout.secretsRoot);
+    for (const path of [layout.bundles, layout.runtimeRoot, layout.exits, layout.secretsRoot]) removeQuick(path);
+  }
+  for (const path of [layout.runRoot, layout.bundles, layout.runtimeRoot, layout.exits, layout.secretsRoot, layout.containers]) makeDirQuick(path, 0o700);
+  writeQuick(layout.boot, bootId);
+}
+
+function readEntry(context: EngineContext, id: string): Entry | null {
+  const { layout } = context;
+  const stateText = readQuick(layout.state(id));
+  const specText = readQuick(layout.spec(id));
+  const state = stateText === null ? null : parseState(stateText);
+  if (state === null || specText === null) return null;
+  const decoded = decodeSpec(specText, ({ index, isSecret }: { index: number; isSecret: InjectedFile['isSecret'] }) =>
+    readBytesQuick(isSecret ? layout.secret(id, index) : layout.file(id, index)),
+  );
+  if (decoded === null) return null;
+  const entry = newEntry(id, decoded.spec, state);
+  entry.missingSecrets = decoded.missing;
+  return entry;
+}
+
+async function settleRun(context: EngineContext, entry: Entry): Promise<void> {
+  const { layout, bootId } = context;
+  const run = entry.state.run;
+  const isOver = run === null || run.finishedMs !== null;
+  if (isOver || run.bootId !== bootId) {
+    if (!isOver && run.wanted) recordExit(context, entry, { exitCode: lostExitCode, finishedMs: context.clock.nowMs(), oomKilled: false });
+    else if (!isOver) entry.state = { ...entry.state, run: null };
+    return await destroyRun(context, entry.id);
+  }
+  if (readQuick(layout.exit(entry.id)) !== null || isAlive(run)) {
+    entry.isLaunched = true;
+    if (run.wanted && run.startedMs === null) await finishStart(context, entry);
+    return;
+  }
+  // Neither alive nor with an exit code: its monitor was killed too, or has yet to write; the latter is seen by the watch.
+  if (run.wanted) recordExit(context, entry, { exitCode: lostExitCode, finishedMs: context.clock.nowMs(), oomKilled: false });
+  else entry.state = { ...entry.state, run: null };
+  await destroyRun(context, entry.id);
+}
+
+/** What is told of a run whose end nobody saw, as Docker does after a reboot. */
+export const lostExitCode = 255;
+
+/** Everything of a container that is half made or half removed. */
+async function removeEverything(context: EngineContext, id: string, entry: Entry | null): Promise<void> {
+  const { layout } = context;
+  context.log.info('engine.half-done-removed', { container: id, phase: entry?.state.phase ?? 'unreadable' });
+  await destroyRun(context, id);
+  await context.rootfs.remove(id);
+  for (const name of entry?.state.anonymousVolumes ?? []) await context.volumes.remove(name);
+  removeQuick(layout.secrets(id));
+  await removeTree(layout.container(id));
+}
+
+/** Traces of containers that have no directory any more, or never had one. */
+async function removeStrangers(context: EngineContext, entries: ReadonlyMap<string, Entry>): Promise<void> {
+  const { layout, cgroups } = context;
+  const traces = [
+    ...listQuick(layout.bundles),
+    ...listQuick(layout.runtimeRoot).filter((name) => idPattern.test(name)),
+    ...listQuick(layout.exits),
+    ...listQuick(layout.secretsRoot),
+    ...listCgroups(cgroups, layout.cgroupParent),
+    ...(await context.rootfs.list()),
+  ];
+  for (const id of new Set(traces)) {
+    if (entries.has(id) || !idPattern.test(id)) continue;
+    await destroyRun(context, id);
+    await context.rootfs.remove(id);
+    removeQuick(layout.secrets(id));
+  }
+}
+
+/** The start was asked for and we died in it: the process may wait still, or be long on its way. */
+async function finishStart(context: EngineContext, entry: Entry): Promise<void> {
+  const { run } = entry.state;
+  if (run === null) return;
+  const outcome = await context.runtime.release(context.layout.runtimeState(entry.id), AbortSignal.timeout(releaseMsMax)).catch(() => 'nobody' as const);
+  context.log.info('engine.start-finished', { container: entry.id, outcome });
+  writeState(context, entry, { ...entry.state, run: { ...run, startedMs: context.clock.nowMs() } });
+}

@@ -1,0 +1,117 @@
+import { AppError } from '../../base/app-error.ts';
+import { randomHexId } from '../../base/ids.ts';
+import type { ContainerSpec, InjectedFile } from '../../model/container-spec.ts';
+import { syncDir, removeTree, writeFileDurable } from '../../os/files.ts';
+import { listMounts, mount, mountFlags } from '../../os/mount.ts';
+import { isOnTmpfs, makeDirQuick, removeQuick, setOwnerAndMode, writeQuick } from '../../os/quick-files.ts';
+import { anonymousLabel } from '../volume/local-volumes.ts';
+import { destroyRun } from './clear-run.ts';
+import type { EngineContext } from './engine-context.ts';
+import { newEntry } from './entry.ts';
+import type { Entry } from './entry.ts';
+import { commandLine, normalizePath } from './process.ts';
+import { encodeSpec } from './stored-spec.ts';
+import type { StoredState } from './stored-state.ts';
+
+const secretsBytesMax = 256 * 1024 * 1024;
+
+/**
+ * Makes a container: directory, state `creating`, volumes, files, the runtime's process, and last the state `ready`, durably.
+ * Whatever fails on the way, or a death of this process, leaves nothing (at the latest after the next `open`).
+ */
+export async function createContainer(context: EngineContext, id: string, wanted: ContainerSpec, launch: (entry: Entry) => Promise<void>): Promise<Entry> {
+  const { layout, failpoint } = context;
+  if (!/^[0-9a-f]{64}$/.test(id)) throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `${JSON.stringify(id)} is no container id: it must be 64 hexadecimal characters` });
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,253}$/.test(wanted.name)) throw new AppError({ code: 'ENGINE_CONTAINER_NAME', message: `${JSON.stringify(wanted.name)} is no name of a container`, hint: 'letters, digits, "_", "." and "-", beginning with a letter or digit' });
+  const image = await context.rootfs.image(wanted.image);
+  if (image === null) throw new AppError({ code: 'ENGINE_IMAGE_MISSING', message: `container ${wanted.name}: the image ${wanted.image} is not on this node`, hint: `pull ${wanted.image} first` });
+  commandLine(wanted, image.config);
+  const { spec, state } = withAnonymousVolumes(context, wanted, { id: image.id, config: image.config });
+  const entry = newEntry(id, spec, state);
+  failpoint('create:begin');
+  try {
+    makeDirQuick(layout.container(id));
+    failpoint('create:dir');
+    writeQuick(layout.state(id), JSON.stringify(state));
+    failpoint('create:state');
+    // The disk is waited for while the runtime works.
+    const [spoken, launched] = await Promise.allSettled([writeFileDurable(layout.spec(id), encodeSpec(spec)), makeParts(context, entry, launch)]);
+    if (launched.status === 'rejected') throw launched.reason;
+    if (spoken.status === 'rejected') throw spoken.reason;
+    failpoint('create:spec');
+    entry.state = { ...entry.state, phase: 'ready' };
+    await writeFileDurable(layout.state(id), JSON.stringify(entry.state));
+    await syncDir(layout.containers);
+    failpoint('create:ready');
+    return entry;
+  } catch (error) {
+    await undo(context, entry);
+    throw error;
+  }
+}
+
+async function makeParts(context: EngineContext, entry: Entry, launch: (entry: Entry) => Promise<void>): Promise<void> {
+  for (const name of entry.state.anonymousVolumes) await context.volumes.create({ name, driver: 'local', labels: { [anonymousLabel]: '' }, options: {} });
+  context.failpoint('create:volumes');
+  writeFiles(context, entry, () => true);
+  context.failpoint('create:files');
+  await launch(entry);
+}
+
+async function undo(context: EngineContext, entry: Entry): Promise<void> {
+  const { layout } = context;
+  await destroyRun(context, entry.id);
+  await context.rootfs.remove(entry.id);
+  removeQuick(layout.secrets(entry.id));
+  await removeTree(layout.container(entry.id));
+  for (const name of entry.state.anonymousVolumes) await context.volumes.remove(name).catch((error: unknown) => context.log.warn('engine.undo-volume', { volume: name, error: String(error) }));
+}
+
+/** Gives a volume of its own to each mount that names none and to each place that the image declares and nothing covers. */
+function withAnonymousVolumes(context: EngineContext, wanted: ContainerSpec, image: StoredState['image']): { readonly spec: ContainerSpec; readonly state: StoredState } {
+  const anonymous: string[] = [];
+  const fresh = (): string => {
+    const name = randomHexId(context.random);
+    anonymous.push(name);
+    return name;
+  };
+  const mounts = wanted.mounts.map((one) => (one.kind === 'volume' && one.volumeName === '' ? { ...one, volumeName: fresh() } : one));
+  const covered = new Set(mounts.map((one) => normalizePath(one.target)));
+  const imageVolumes = image.config.volumes.filter((target) => !covered.has(normalizePath(target))).map((target) => ({ volumeName: fresh(), target: normalizePath(target) }));
+  return {
+    spec: { ...wanted, mounts },
+    state: { version: 1, phase: 'creating', createdMs: context.clock.nowMs(), image, anonymousVolumes: anonymous, imageVolumes, run: null },
+  };
+}
+
+/** Writes the content of injected files where the container will find it mounted. */
+function writeFiles(context: EngineContext, entry: Entry, isWanted: (file: InjectedFile) => boolean): void {
+  const { layout } = context;
+  if (entry.spec.files.some((file) => !file.isSecret)) makeDirQuick(layout.files(entry.id));
+  if (entry.spec.files.some((file) => file.isSecret)) {
+    ensureSecretsInMemory(context);
+    makeDirQuick(layout.secrets(entry.id));
+  }
+  entry.spec.files.forEach((file, index) => {
+    if (!isWanted(file)) return;
+    const path = file.isSecret ? layout.secret(entry.id, index) : layout.file(entry.id, index);
+    writeQuick(path, file.content);
+    setOwnerAndMode(path, { uid: file.uid, gid: file.gid }, file.mode);
+  });
+}
+
+/** Secrets touch no disk: where the run root is not in memory, they get a file system that is. */
+function ensureSecretsInMemory(context: EngineContext): void {
+  const { secretsRoot } = context.layout;
+  if (isOnTmpfs(secretsRoot) || listMounts().some((one) => one.target === secretsRoot)) return;
+  mount({ source: 'tmpfs', target: secretsRoot, type: 'tmpfs', flags: mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec, data: `mode=0700,size=${secretsBytesMax}` });
+}
+
+/** After a reboot the caller brings the secrets again, by creating the container that exists. */
+export function restoreSecrets(context: EngineContext, entry: Entry, spec: ContainerSpec): void {
+  if (entry.missingSecrets.length === 0) return;
+  const files = entry.spec.files.map((file) => (file.isSecret ? (spec.files.find((one) => one.isSecret && one.target === file.target) ?? file) : file));
+  entry.spec = { ...entry.spec, files };
+  writeFiles(context, entry, (file) => file.isSecret);
+  entry.missingSecrets = [];
+}

@@ -1,0 +1,168 @@
+import { AppError } from '../../base/app-error.ts';
+import { processId, signalProcess } from '../../os/process-handle.ts';
+import { openPty } from '../../os/pty.ts';
+import type { Pty } from '../../os/pty.ts';
+import { existsQuick, readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
+import { closeRootfs, openRootfs, readTextInside } from '../../os/rootfs.ts';
+import { signalNumber, startChild } from '../../os/spawn.ts';
+import type { Child } from '../../os/spawn.ts';
+import type { ExecOptions, ExecSession } from '../engine.ts';
+import { resolveCapabilities } from './capabilities.ts';
+import type { EngineContext } from './engine-context.ts';
+import { isRunning } from './entry.ts';
+import type { Entry } from './entry.ts';
+import { capabilitySets, containerHostname } from './oci-spec.ts';
+import type { OciProcess } from './oci-types.ts';
+import { environment, workingDir } from './process.ts';
+import { resolveUser } from './user.ts';
+
+const notFound = 127;
+const notExecutable = 126;
+const complaintBytesMax = 8192;
+
+/**
+ * Runs a command in a running container, under the container's own profile: its filter, its capabilities, its limits.
+ * The runtime enters the namespaces; its descriptors are pipes, or a terminal of ours.
+ * Errors: ENGINE_CONTAINER_NOT_RUNNING, ENGINE_USER_UNKNOWN, ENGINE_CONTAINER_SPEC. A command that can't be started is an exit code: 126 or 127.
+ */
+export async function execInContainer(context: EngineContext, entry: Entry, options: ExecOptions): Promise<ExecSession> {
+  const { layout, runtime } = context;
+  const run = entry.state.run;
+  if (!isRunning(entry) || run === null) throw new AppError({ code: 'ENGINE_CONTAINER_NOT_RUNNING', message: `container ${entry.spec.name} does not run` });
+  if (options.argv.length === 0 || options.argv[0] === '') throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `container ${entry.spec.name}: there is no command to execute` });
+  const process = execProcess(context, entry, options, run.pid);
+  const base = `${layout.bundle(entry.id)}/exec-${Buffer.from(context.random.bytes(8)).toString('hex')}`;
+  const files = { process: `${base}.json`, pid: `${base}.pid` };
+  writeQuick(files.process, JSON.stringify(process));
+  const argv = [runtime.path, `--root=${layout.runtimeRoot}`, 'exec', '--process', files.process, '--pid-file', files.pid, entry.id];
+  try {
+    return options.tty ? terminalSession(argv, files, options) : pipeSession(argv, files, options);
+  } catch (error) {
+    cleanUp(files);
+    throw error;
+  }
+}
+
+function execProcess(context: EngineContext, entry: Entry, options: ExecOptions, pid: number): OciProcess {
+  const { spec } = entry;
+  const image = entry.state.image.config;
+  const root = openRootfs(`/proc/${pid}/root/.`);
+  try {
+    const wanted = options.user ?? spec.user ?? image.user;
+    const user = resolveUser(wanted, spec.groupAdd, { passwd: readTextInside(root, 'etc/passwd'), group: readTextInside(root, 'etc/group') });
+    const capabilities = resolveCapabilities({ add: spec.capAdd, drop: spec.capDrop, privileged: spec.privileged || options.privileged, lastCapability: context.machine.lastCapability });
+    const merged = { name: spec.name, tty: options.tty, environment: { ...spec.environment, ...options.environment } };
+    return {
+      terminal: options.tty,
+      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+      args: options.argv,
+      env: environment(merged, image, { hostname: containerHostname(spec, entry.id), home: user.home }),
+      cwd: workingDir(options.workingDir ?? spec.workingDir, image),
+      capabilities: capabilitySets(capabilities, user.uid),
+      rlimits: [],
+      noNewPrivileges: spec.noNewPrivileges,
+    };
+  } finally {
+    closeRootfs(root);
+  }
+}
+
+type Files = { readonly process: string; readonly pid: string };
+
+/** NOTE: what a command writes before anybody listens waits in the pipe; if nobody has asked by the next turn of the loop, it is dropped. */
+function pipeSession(argv: readonly string[], files: Files, options: ExecOptions): ExecSession {
+  const child = startChild(argv, { stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+  child.stdin?.on('error', () => undefined);
+  let complaint = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (complaint.length < complaintBytesMax) complaint += chunk.toString('utf8');
+  });
+  child.stderr?.pause();
+  setImmediate(() => {
+    child.stdout?.resume();
+    child.stderr?.resume();
+  });
+  const stopListening = killOnAbort(child, files, options.signal);
+  return {
+    onOutput: (listener) => {
+      child.stdout?.on('data', (chunk: Buffer) => listener('stdout', chunk));
+      child.stderr?.on('data', (chunk: Buffer) => listener('stderr', chunk));
+      child.stderr?.resume();
+    },
+    write: (chunk) => child.stdin?.write(chunk),
+    endInput: () => child.stdin?.end(),
+    resize: () => undefined,
+    kill: (signal) => killProcess(child, files, signal),
+    exitCode: child.ended.then((end) => exitCodeOf(end.code, files, complaint)).finally(() => {
+      stopListening();
+      cleanUp(files);
+    }),
+  };
+}
+
+/**
+ * The runtime runs on a terminal of ours and passes it on to the one it makes in the container; it takes over our size
+ * when it is told that it changed.
+ */
+function terminalSession(argv: readonly string[], files: Files, options: ExecOptions): ExecSession {
+  const pty: Pty = openPty();
+  const child = startChild(argv, { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd], environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'xterm' }, detached: true });
+  pty.closeSlave();
+  let complaint = '';
+  const listeners: ((stream: 'stdout' | 'stderr', chunk: Uint8Array) => void)[] = [];
+  pty.onData((chunk) => {
+    if (complaint.length < complaintBytesMax) complaint += Buffer.from(chunk).toString('utf8');
+    for (const listener of listeners) listener('stdout', chunk);
+  });
+  const stopListening = killOnAbort(child, files, options.signal);
+  return {
+    onOutput: (listener) => listeners.push(listener),
+    write: (chunk) => pty.write(chunk),
+    // End of input on a terminal is a character, as if Ctrl-D were pressed.
+    endInput: () => pty.write(new Uint8Array([4])),
+    resize: (columns, rows) => {
+      pty.resize(columns, rows);
+      child.kill('SIGWINCH');
+    },
+    kill: (signal) => killProcess(child, files, signal),
+    exitCode: child.ended.then(async (end) => {
+      await pty.ended;
+      return exitCodeOf(end.code, files, complaint);
+    }).finally(() => {
+      stopListening();
+      pty.close();
+      cleanUp(files);
+    }),
+  };
+}
+
+/** The command's own code, unless the runtime never came to run it: then its words say whether it is missing or may not be run. */
+function exitCodeOf(code: number, files: Files, complaint: string): number {
+  const isRuntimes = code !== 0 && (!existsQuick(files.pid) || /exec failed|executable file .*not found|^\S*(?:crun|runc)?:? ?.*exec.*failed/im.test(complaint));
+  if (!isRuntimes || code === notFound || code === notExecutable) return code;
+  if (/not found|no such file or directory/i.test(complaint)) return notFound;
+  return /permission denied|exec format error|is a directory|not a directory/i.test(complaint) ? notExecutable : code;
+}
+
+function killProcess(child: Child, files: Files, signal: string): void {
+  const number = signalNumber(signal);
+  if (number < 1) throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `${JSON.stringify(signal)} is no signal` });
+  const pid = Number(readQuick(files.pid) ?? '0');
+  const process = pid > 1 ? processId(pid) : null;
+  if (process === null) child.kill(signal);
+  else signalProcess(process, number);
+}
+
+function killOnAbort(child: Child, files: Files, signal: AbortSignal | undefined): () => void {
+  const onAbort = (): void => {
+    killProcess(child, files, 'SIGKILL');
+  };
+  if (signal?.aborted === true) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return () => signal?.removeEventListener('abort', onAbort);
+}
+
+function cleanUp(files: Files): void {
+  removeQuick(files.process);
+  removeQuick(files.pid);
+}

@@ -1,0 +1,111 @@
+import { AppError } from '../../base/app-error.ts';
+import { processId } from '../../os/process-handle.ts';
+import type { ProcessId } from '../../os/process-handle.ts';
+import { makeDirQuick, writeQuick } from '../../os/quick-files.ts';
+import { startChild } from '../../os/spawn.ts';
+import type { Readable } from 'node:stream';
+import type { EngineContext } from './engine-context.ts';
+import type { Entry } from './entry.ts';
+import type { OciConfig } from './oci-types.ts';
+
+const messageBytesMax = 64 * 1024;
+const launchMsMax = 60_000;
+
+/**
+ * Starts the monitor, which runs the runtime's `create`; resolves when the container's first process waits to be released.
+ * One process of ours: conmon; it forks itself away, so that it belongs to nobody who may die.
+ * Errors: ENGINE_COMMAND_NOT_FOUND, ENGINE_RUNTIME_FAILED.
+ */
+export async function launch(context: EngineContext, entry: Entry, config: OciConfig): Promise<ProcessId> {
+  const { layout, runtime } = context;
+  const bundle = layout.bundle(entry.id);
+  makeDirQuick(bundle);
+  makeDirQuick(layout.logs(entry.id));
+  writeQuick(`${bundle}/config.json`, JSON.stringify(config));
+  context.failpoint('launch:config');
+  const child = startChild(monitorCommand(context, entry), {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    environment: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },
+    cwd: bundle,
+    signal: AbortSignal.timeout(launchMsMax),
+  });
+  const complaints = child.stderr === null ? Promise.resolve('') : readLine(child.stderr, false);
+  const answer = child.extra(3);
+  context.failpoint('launch:spawned');
+  const line = answer === null ? '' : await readLine(answer, true).catch(() => '');
+  answer?.destroy();
+  child.stderr?.destroy();
+  const { data, message } = parseAnswer(line);
+  const process = data > 0 ? processId(data) : null;
+  if (process !== null) return process;
+  const why = data > 0 ? 'its first process ended at once' : message !== '' ? message : line === '' ? await Promise.race([complaints, child.ended.then((end) => `the monitor ended with ${end.code}`, (error: unknown) => String(error))]) : line;
+  throw launchError(entry, runtime.name, why);
+}
+
+function monitorCommand(context: EngineContext, entry: Entry): string[] {
+  const { layout, runtime } = context;
+  const { spec, id } = entry;
+  const bundle = layout.bundle(id);
+  return [
+    runtime.monitorPath,
+    '--api-version', '1',
+    '-c', id,
+    '-u', id,
+    '-n', spec.name,
+    '-r', runtime.path,
+    '--runtime-arg', `--root=${layout.runtimeRoot}`,
+    '-b', bundle,
+    '-p', `${bundle}/pid`,
+    '-P', `${bundle}/conmon.pid`,
+    '--exit-dir', layout.exits,
+    '--full-attach',
+    '--no-sync-log',
+    '--log-level', 'error',
+    ...(spec.logging.driver === 'none' ? ['-l', 'none'] : ['-l', `k8s-file:${layout.log(id)}`, '--log-size-max', String(spec.logging.maxSizeBytes)]),
+    ...(spec.tty ? ['-t'] : []),
+    ...(spec.stdinOpen ? ['-i', '--leave-stdin-open'] : []),
+  ];
+}
+
+/** The runtime's own words decide what went wrong; they differ between crun and runc and have kept their core for years. */
+function launchError(entry: Entry, runtime: string, why: string): AppError {
+  const text = why.replace(/\s+/g, ' ').trim().slice(0, 600);
+  const command = entry.spec.entrypoint?.[0] ?? entry.spec.command?.[0] ?? entry.state.image.config.entrypoint[0] ?? entry.state.image.config.cmd[0] ?? '';
+  if (/executable file .*not found|no such file or directory.*exec|exec.*no such file or directory|stat .*: no such file or directory/i.test(text)) {
+    return new AppError({ code: 'ENGINE_COMMAND_NOT_FOUND', message: `container ${entry.spec.name}: ${JSON.stringify(command)} is not in the image ${entry.spec.image}`, hint: 'check `command:` and `entrypoint:`', cause: text });
+  }
+  if (/permission denied|exec format error|is a directory/i.test(text) && /exec/i.test(text)) {
+    return new AppError({ code: 'ENGINE_COMMAND_NOT_FOUND', message: `container ${entry.spec.name}: ${JSON.stringify(command)} can't be executed: ${text}`, cause: text });
+  }
+  return new AppError({ code: 'ENGINE_RUNTIME_FAILED', message: `container ${entry.spec.name}: ${runtime} refused: ${text}` });
+}
+
+/** conmon's answer: `{"data": pid}` or `{"data": -1, "message": "…"}`. */
+function parseAnswer(line: string): { readonly data: number; readonly message: string } {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) {
+      const number: unknown = 'data' in value ? value.data : 'pid' in value ? value.pid : -1;
+      const message = 'message' in value && typeof value.message === 'string' ? value.message : '';
+      return { data: typeof number === 'number' ? number : -1, message };
+    }
+  } catch {
+    // Not JSON: the text itself is the complaint.
+  }
+  return { data: -1, message: line };
+}
+
+/** The first line, or all there is when the stream ends before one. */
+function readLine(stream: Readable, onlyFirst: boolean): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const finish = (): void => resolve(text.trim());
+    stream.on('data', (chunk: Buffer) => {
+      if (text.length < messageBytesMax) text += chunk.toString('utf8');
+      if (onlyFirst && text.includes('\n')) finish();
+    });
+    stream.once('end', finish);
+    stream.once('close', finish);
+    stream.once('error', finish);
+  });
+}

@@ -1,0 +1,93 @@
+import { AppError } from '../../base/app-error.ts';
+import type { Change, Entry, Outcome } from '../../model/entry.ts';
+import type { ObjectKind, StoredObject } from '../../model/objects.ts';
+import { objectKinds } from '../../model/objects.ts';
+
+/**
+ * The data of a normal log entry, format 1:
+ *     0  1  format       1  8  the leader's time, float64, little endian, milliseconds since 1970
+ *     9  1  length of the request id (≤ 200)    10  …  request id    …  changes, JSON, to the end
+ * A follower that passes a proposal on leaves the time 0; the leader stamps it in place.
+ */
+export const entryFormat = 1;
+const requestIdBytesMax = 200;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Errors: BASE_LIMIT for a request id that is too long. */
+export function encodeEntry(entry: Entry): Uint8Array<ArrayBuffer> {
+  const id = encoder.encode(entry.requestId);
+  if (id.length > requestIdBytesMax) throw new AppError({ code: 'BASE_LIMIT', message: `a request id has at most ${requestIdBytesMax} bytes, not ${id.length}` });
+  const changes = encoder.encode(JSON.stringify(entry.changes));
+  const bytes = new Uint8Array(10 + id.length + changes.length);
+  bytes[0] = entryFormat;
+  stampTime(bytes, entry.timeMs);
+  bytes[9] = id.length;
+  bytes.set(id, 10);
+  bytes.set(changes, 10 + id.length);
+  return bytes;
+}
+
+export function stampTime(bytes: Uint8Array, timeMs: number): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setFloat64(1, timeMs, true);
+}
+
+/**
+ * Reads what a leader wrote. A format this version does not know must stop it: skipping the entry would let members differ.
+ * Errors: MANAGER_ENTRY_UNKNOWN.
+ */
+export function decodeEntry(bytes: Uint8Array): Entry {
+  if (bytes[0] !== entryFormat) {
+    throw new AppError({ code: 'MANAGER_ENTRY_UNKNOWN', message: `the log holds an entry of format ${bytes[0] ?? 'none'}; this version reads format ${entryFormat}`, hint: 'start a version of Flotilla at least as new as the other managers' });
+  }
+  const idBytes = bytes[9] ?? 0;
+  const value: unknown = JSON.parse(decoder.decode(bytes.subarray(10 + idBytes)));
+  if (!Array.isArray(value)) throw unreadable('changes are not a list');
+  return {
+    requestId: decoder.decode(bytes.subarray(10, 10 + idBytes)),
+    timeMs: new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true),
+    changes: value.map(parseChange),
+  };
+}
+
+export function requestIdOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes.subarray(10, 10 + (bytes[9] ?? 0)));
+}
+
+/** Checks the shape that apply relies on; what is inside an object was checked by its maker, in this program, before it was proposed. */
+function parseChange(value: unknown): Change {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('ifVersion' in value)) throw unreadable('a change misses a field');
+  const { kind, ifVersion } = value;
+  if (ifVersion !== null && typeof ifVersion !== 'number') throw unreadable('a version is not a number');
+  if (kind === 'put' && 'object' in value) return { kind, object: parseObject(value.object), ifVersion };
+  if (kind === 'remove' && 'objectKind' in value && 'id' in value && isObjectKind(value.objectKind) && typeof value.id === 'string') {
+    return { kind, objectKind: value.objectKind, id: value.id, ifVersion };
+  }
+  throw unreadable(`a change of kind ${String(kind)}`);
+}
+
+export function parseObject(value: unknown): StoredObject {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('id' in value) || !isObjectKind(value.kind) || typeof value.id !== 'string') {
+    throw unreadable('an object misses its kind or id');
+  }
+  return value as StoredObject;
+}
+
+export function parseOutcome(value: unknown): Outcome {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('revision' in value) || typeof value.revision !== 'number') throw unreadable('an outcome misses a field');
+  if (value.kind === 'applied') return { kind: 'applied', revision: value.revision };
+  if (
+    value.kind === 'conflict' && 'objectKind' in value && 'id' in value && 'expected' in value && 'found' in value &&
+    isObjectKind(value.objectKind) && typeof value.id === 'string' && typeof value.expected === 'number' && typeof value.found === 'number'
+  ) return { kind: 'conflict', revision: value.revision, objectKind: value.objectKind, id: value.id, expected: value.expected, found: value.found };
+  throw unreadable('an outcome of another kind');
+}
+
+function isObjectKind(value: unknown): value is ObjectKind {
+  return objectKinds.some((kind) => kind === value);
+}
+
+function unreadable(what: string): AppError {
+  return new AppError({ code: 'MANAGER_ENTRY_UNKNOWN', message: `the log holds an entry that cannot be read: ${what}`, hint: 'start a version of Flotilla at least as new as the other managers' });
+}

@@ -1,0 +1,232 @@
+import { AppError } from '../../base/app-error.ts';
+import type { ConfChange, MemberChange, MemberId, MemberStatus } from '../../raft/types.ts';
+import type { CallAnswer, MemberCall } from './host-messages.ts';
+import { refusedAnswer } from './host-messages.ts';
+import type { NodeHost } from './node-types.ts';
+import type { MemberInfo } from './store-state.ts';
+import { memberIds } from './store-state.ts';
+
+type Answer = (answer: CallAnswer) => void;
+type Waiting = { readonly index: number; readonly term: number; readonly answer: Answer };
+type Asked = { readonly deadlineMs: number; readonly answer: Answer };
+
+const callTimeoutMs = 10_000;
+const promoteEveryTicks = 5;
+
+/**
+ * Changes of members. The leader decides, one change at a time; any other member passes a call on to it. A new member is a learner
+ * first and becomes a voter by itself when it has caught up; a removal that would leave fewer reachable voters than a quorum is refused.
+ */
+export class Membership {
+  readonly #host: NodeHost;
+  #waiting: Waiting[] = [];
+  readonly #asked: Map<number, Asked> = new Map();
+  #callId = 0;
+  #ticks = 0;
+  #isLeaving = false;
+  #isAnnouncing = false;
+
+  constructor(host: NodeHost) {
+    this.#host = host;
+  }
+
+  /** Does it here if this member leads, or asks the leader. */
+  call(call: MemberCall, answer: Answer): void {
+    const { softState, env, options } = this.#host;
+    const { leader, role } = softState();
+    if (role === 'leader') this.#do(call, answer);
+    else if (leader === null || leader === options.memberId) answer(refusedAnswer(new AppError({ code: 'MANAGER_NO_LEADER', message: 'no manager leads at the moment', hint: 'flotilla store status' })));
+    else {
+      this.#callId += 1;
+      this.#asked.set(this.#callId, { deadlineMs: env.clock.monotonicMs() + callTimeoutMs, answer });
+      this.#host.send(leader, { kind: 'call', callId: this.#callId, call });
+    }
+    this.#host.pump();
+  }
+
+  receive(from: MemberId, callId: number, call: MemberCall): void {
+    if (this.#host.softState().role !== 'leader') {
+      this.#host.send(from, { kind: 'answer', callId, answer: refusedAnswer(new AppError({ code: 'MANAGER_NOT_LEADER', message: 'this manager does not lead any more; ask again' })) });
+      return;
+    }
+    this.#do(call, (answer) => this.#host.send(from, { kind: 'answer', callId, answer }));
+  }
+
+  answered(callId: number, answer: CallAnswer): void {
+    const asked = this.#asked.get(callId);
+    this.#asked.delete(callId);
+    asked?.answer(answer);
+  }
+
+  /** A change of members was applied. */
+  applied(index: number, term: number): void {
+    const due = this.#waiting.filter((one) => one.index <= index);
+    this.#waiting = this.#waiting.filter((one) => one.index > index);
+    for (const one of due) {
+      if (one.index === index && one.term === term) one.answer(this.#members());
+      else one.answer(refusedAnswer(new AppError({ code: 'MANAGER_NOT_LEADER', message: 'the leader changed before the change of members was committed: it did not happen; ask again' })));
+    }
+  }
+
+  leaderChanged(): void {
+    if (this.#host.softState().role === 'leader') return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) one.answer(refusedAnswer(new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the leader changed: the change of members may or may not happen', hint: 'flotilla store members' })));
+  }
+
+  tick(): void {
+    const nowMs = this.#host.env.clock.monotonicMs();
+    for (const [callId, asked] of [...this.#asked]) {
+      if (asked.deadlineMs > nowMs) continue;
+      this.#asked.delete(callId);
+      asked.answer(refusedAnswer(new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the leader did not answer in time', hint: 'flotilla store members' })));
+    }
+    this.#ticks += 1;
+    if (this.#ticks % promoteEveryTicks !== 0) return;
+    if (this.#host.softState().isLeading) this.#promoteOne();
+    this.#announce();
+  }
+
+  /** The others must know this member's address and what it supports. */
+  #announce(): void {
+    const { options, state, softState } = this.#host;
+    const { address, featureLevel, memberId } = options;
+    if (address === '' || this.#isAnnouncing || softState().leader === null || !memberIds(state().conf).includes(memberId)) return;
+    const known = state().members.get(memberId);
+    if (known?.address === address && known.featureLevel === featureLevel) return;
+    this.#isAnnouncing = true;
+    this.call({ kind: 'update', memberId, address, featureLevel }, () => {
+      this.#isAnnouncing = false;
+    });
+  }
+
+  /** Who should lead when this member goes: the voter that is furthest. */
+  successor(): MemberId | null {
+    const { core, options } = this.#host;
+    const others = core.status().members.filter((one) => one.member !== options.memberId && !one.isLearner && one.isRecentActive);
+    return others.sort((a, b) => b.match - a.match)[0]?.member ?? null;
+  }
+
+  /** This member is out of the configuration; it goes on a moment, so that others learn of the commit from it. */
+  leaveSoon(leave: () => void): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#host.env.clock.after(this.#host.options.limits.tickMs * 5, leave, true);
+  }
+
+  stop(): void {
+    const answers = [...this.#waiting.map((one) => one.answer), ...[...this.#asked.values()].map((one) => one.answer)];
+    this.#waiting = [];
+    this.#asked.clear();
+    for (const answer of answers) answer(refusedAnswer(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' })));
+  }
+
+  #do(call: MemberCall, answer: Answer): void {
+    if (call.kind === 'transfer') {
+      const taken = this.#host.core.transferLeader(call.memberId);
+      answer(taken.kind === 'accepted' ? this.#members() : refusedAnswer(new AppError({ code: 'MANAGER_MEMBER_REFUSED', message: taken.message })));
+      this.#host.pump();
+      return;
+    }
+    const planned = this.#plan(call);
+    if (planned instanceof AppError) answer(refusedAnswer(planned));
+    else if (planned === null) answer(this.#members());
+    else this.#propose(planned, answer);
+  }
+
+  #propose(change: ConfChange, answer: Answer): void {
+    const proposed = this.#host.core.proposeConfChange(change);
+    if (proposed.kind === 'refused') {
+      answer(refusedAnswer(new AppError({ code: 'MANAGER_MEMBER_REFUSED', message: `the members cannot be changed now: ${proposed.message}`, hint: 'try again in a moment' })));
+      return;
+    }
+    this.#waiting.push({ index: proposed.firstIndex, term: proposed.term, answer });
+    this.#host.pump();
+  }
+
+  /** The change to propose; null where it is so already; the reason where it must not be. */
+  #plan(call: Exclude<MemberCall, { readonly kind: 'transfer' }>): ConfChange | AppError | null {
+    const { conf, members, removed } = this.#host.state();
+    const isMember = memberIds(conf).includes(call.memberId);
+    switch (call.kind) {
+      case 'join':
+        if (removed.includes(call.memberId) && !this.#host.mutations.has('host-id-reused')) return refused(`member ${call.memberId} was removed; it can join again only under a new id`);
+        if (isMember) return null;
+        return one({ kind: this.#host.mutations.has('host-voter-before-caught-up') ? 'add-voter' : 'add-learner', member: call.memberId, context: contextOf(call) });
+      case 'update':
+        if (!isMember) return unknownMember(call.memberId);
+        if (members.get(call.memberId)?.address === call.address && members.get(call.memberId)?.featureLevel === call.featureLevel) return null;
+        return one({ kind: 'update', member: call.memberId, context: contextOf(call) });
+      case 'promote':
+        if (!conf.learners.includes(call.memberId)) return isMember ? null : unknownMember(call.memberId);
+        return this.#checkLearner(call.memberId) ?? one({ kind: 'add-voter', member: call.memberId });
+      case 'remove':
+        if (!isMember) return null;
+        return this.#checkRemoval(call.memberId, null) ?? one({ kind: 'remove', member: call.memberId });
+      case 'replace': {
+        if (!isMember) return unknownMember(call.memberId);
+        const broken = this.#checkLearner(call.byMemberId) ?? this.#checkRemoval(call.memberId, call.byMemberId);
+        return broken ?? { transition: 'implicit', changes: [{ kind: 'add-voter', member: call.byMemberId }, { kind: 'remove', member: call.memberId }] };
+      }
+    }
+  }
+
+  #checkLearner(memberId: MemberId): AppError | null {
+    const status = this.#host.core.status();
+    const found = status.members.find((one) => one.member === memberId);
+    if (found === undefined) return unknownMember(memberId);
+    if (this.#isCaughtUp(found, status.lastIndex)) return null;
+    return refused(`member ${memberId} has ${found.match} of ${status.lastIndex} entries and is ${found.isRecentActive ? 'still catching up' : 'not reachable'}`);
+  }
+
+  /** Of the voters that would stay, a majority must be reachable, or nothing could be committed any more. */
+  #checkRemoval(memberId: MemberId, byMemberId: MemberId | null): AppError | null {
+    const { core, options, mutations, state } = this.#host;
+    if (!state().conf.voters.includes(memberId) || mutations.has('host-remove-breaks-quorum')) return null;
+    const staying = core.status().members.filter((one) => (!one.isLearner && one.member !== memberId) || one.member === byMemberId);
+    if (staying.length === 0) return refused(`member ${memberId} is the last voter`);
+    const reachable = staying.filter((one) => one.isRecentActive || one.member === options.memberId).length;
+    const quorum = Math.floor(staying.length / 2) + 1;
+    if (reachable >= quorum) return null;
+    return new AppError({
+      code: 'MANAGER_QUORUM_AT_RISK',
+      message: `without ${memberId}, ${reachable} of ${staying.length} voters would be reachable, and ${quorum} are needed`,
+      hint: 'bring other managers back first, or remove the unreachable ones first',
+    });
+  }
+
+  #isCaughtUp(member: MemberStatus, lastIndex: number): boolean {
+    return member.isRecentActive && member.state === 'replicate' && lastIndex - member.match <= this.#host.options.limits.promoteEntriesMax;
+  }
+
+  #promoteOne(): void {
+    const { core, state, options } = this.#host;
+    const { conf } = state();
+    if (conf.learners.length === 0 || conf.votersOutgoing.length > 0 || this.#waiting.length > 0 || conf.voters.length >= options.limits.votersMax) return;
+    const status = core.status();
+    const ready = status.members.find((member) => member.isLearner && conf.learners.includes(member.member) && this.#isCaughtUp(member, status.lastIndex));
+    if (ready !== undefined) this.#propose(one({ kind: 'add-voter', member: ready.member }), () => undefined);
+  }
+
+  #members(): CallAnswer {
+    const { conf, members } = this.#host.state();
+    return { kind: 'done', members: memberIds(conf).map((id) => ({ id, address: members.get(id)?.address ?? '' })) };
+  }
+}
+
+function one(change: MemberChange): ConfChange {
+  return { transition: 'auto', changes: [change] };
+}
+
+function contextOf(info: MemberInfo): string {
+  return JSON.stringify({ address: info.address, featureLevel: info.featureLevel });
+}
+
+function refused(message: string): AppError {
+  return new AppError({ code: 'MANAGER_MEMBER_REFUSED', message });
+}
+
+function unknownMember(memberId: MemberId): AppError {
+  return new AppError({ code: 'MANAGER_MEMBER_REFUSED', message: `${memberId} is no member of this cluster`, hint: 'flotilla store members' });
+}

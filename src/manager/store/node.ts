@@ -1,0 +1,453 @@
+import { AppError } from '../../base/app-error.ts';
+import type { StoreEvent } from '../../model/entry.ts';
+import { decodeConfChange } from '../../raft/conf-change.ts';
+import { MemoryLogStorage } from '../../raft/log-storage.ts';
+import { RaftCore } from '../../raft/raft-core.ts';
+import type { Entry as LogRecord, MemberId, PersistJob, Ready, SnapshotMeta, SoftState } from '../../raft/types.ts';
+import { decodeEntry } from './entry-codec.ts';
+import { laneOf } from './host-messages.ts';
+import type { Envelope, HostMessage } from './host-messages.ts';
+import { Membership } from './membership.ts';
+import { StoreMetrics } from './metrics.ts';
+import type { NodeEnv, NodeHost, NodeOptions } from './node-types.ts';
+import { Persister } from './persister.ts';
+import { Proposals } from './proposals.ts';
+import { Reads } from './reads.ts';
+import { SnapshotMaker } from './snapshot-maker.ts';
+import { SnapshotTransfers } from './snapshot-transfers.ts';
+import { Spare } from './spare.ts';
+import { parseMemberInfo } from './state-codec.ts';
+import { diffViews } from './state-diff.ts';
+import type { Commit, Leadership } from './store.ts';
+import { advance, appliedIndex, applyMembers, applyNormal, memberIds } from './store-state.ts';
+import type { MemberInfo, StoreState } from './store-state.ts';
+
+/**
+ * One member: the consensus core, its log on disk, the state machine, its peers. Everything is driven by events (a message, a tick,
+ * a finished write, a call), runs to its end, and never waits; so a simulation sees and may crash it between any two of them.
+ */
+export class StoreNode {
+  readonly #host: NodeHost;
+  readonly #core: RaftCore;
+  readonly #log: MemoryLogStorage;
+  readonly #persister: Persister;
+  readonly #maker: SnapshotMaker;
+  readonly #transfers: SnapshotTransfers;
+  readonly #spare: Spare;
+  readonly proposals: Proposals;
+  readonly reads: Reads;
+  readonly membership: Membership;
+  readonly metrics: StoreMetrics = new StoreMetrics();
+  readonly #commitListeners: Set<(commit: Commit) => void> = new Set();
+  readonly #leadershipListeners: Set<(leadership: Leadership) => void> = new Set();
+  #state: StoreState;
+  #softState: SoftState = { role: 'follower', leader: null, isLeading: false };
+  #term: number;
+  #applyQueue: LogRecord[] = [];
+  #installing: { readonly meta: SnapshotMeta; readonly state: StoreState } | null = null;
+  #isPumping = false;
+  #isApplyPlanned = false;
+  #isStopped = false;
+  #wakeAtMs = 0;
+  #roundsToDecide = 0;
+  #framesSeen = 0;
+  #cancelTick: () => void = () => undefined;
+
+  constructor(env: NodeEnv, options: NodeOptions) {
+    const { recovered } = options;
+    this.#state = recovered.state;
+    this.#term = recovered.hardState?.term ?? 0;
+    this.#log = new MemoryLogStorage(recovered.before);
+    this.#log.append(recovered.entries);
+    if (recovered.snapshot !== null) this.#log.setSnapshot(recovered.snapshot);
+    this.#core = new RaftCore({
+      id: options.memberId, clusterId: options.clusterId, storage: this.#log, random: env.random, hardState: recovered.hardState,
+      conf: recovered.state.conf, applied: appliedIndex(recovered.state), removed: recovered.state.removed,
+      limits: { electionTicks: options.limits.electionTicks, ...options.raftLimits },
+      ...(options.raftMutations === undefined ? {} : { mutations: options.raftMutations }),
+    });
+    const host: NodeHost = {
+      env, options, core: this.#core, metrics: this.metrics, mutations: options.mutations ?? new Set(), alarms: new Set(),
+      state: () => this.#state, softState: () => this.#softState, term: () => this.#term,
+      send: (to, message) => this.#send(to, message), pump: () => this.#pump(), fail: (error) => this.fail(error),
+    };
+    this.#host = host;
+    this.#spare = new Spare(host);
+    this.#persister = new Persister({
+      runner: env.logRunner, clock: env.clock, batchBytesMax: recovered.batchBytesMax, metrics: this.metrics, mutations: host.mutations,
+      onAppended: (segmentId) => this.#spare.useSegment(segmentId), onFinished: () => this.#pump(), onFull: (isFull) => this.#spare.setLogFull(isFull), onFatal: (error) => this.fail(error),
+    });
+    this.proposals = new Proposals(host);
+    this.reads = new Reads(host);
+    this.membership = new Membership(host);
+    this.#maker = new SnapshotMaker(host, {
+      snapshot: recovered.snapshot, older: recovered.before, log: this.#log,
+      addMarker: (marker, finish) => {
+        this.#persister.addMarker(marker, finish);
+        this.#persister.start();
+      },
+      indexesInUse: () => this.#transfers.indexesInUse(),
+    });
+    this.#transfers = new SnapshotTransfers(host, { newest: () => this.#maker.newest, install: (meta, state) => this.#offerInstall(meta, state) });
+    env.transport.setPeers(this.#peers());
+  }
+
+  /** Begins to tick. A lone voter does not wait for an election timeout. */
+  start(): void {
+    const { conf } = this.#state;
+    if (conf.voters.length === 1 && conf.voters[0] === this.#host.options.memberId && conf.votersOutgoing.length === 0) this.#core.campaign();
+    this.#spare.prepare();
+    this.#armTick();
+    this.#pump();
+  }
+
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  get core(): RaftCore {
+    return this.#core;
+  }
+
+  get log(): MemoryLogStorage {
+    return this.#log;
+  }
+
+  get alarms(): ReadonlySet<string> {
+    return this.#host.alarms;
+  }
+
+  get snapshots(): SnapshotMaker {
+    return this.#maker;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  get leadership(): Leadership {
+    return { isLeader: this.#softState.isLeading, leaderId: this.#softState.leader, term: this.#term };
+  }
+
+  onCommit(listener: (commit: Commit) => void): () => void {
+    this.#commitListeners.add(listener);
+    return () => this.#commitListeners.delete(listener);
+  }
+
+  onLeadership(listener: (leadership: Leadership) => void): () => void {
+    this.#leadershipListeners.add(listener);
+    return () => this.#leadershipListeners.delete(listener);
+  }
+
+  receive(envelope: Envelope): void {
+    if (this.#isStopped || envelope.to !== this.#host.options.memberId || envelope.clusterId !== this.#host.options.clusterId) return;
+    this.#framesSeen += 1;
+    const { from, message } = envelope;
+    if (this.#state.removed.includes(from) && !this.#isMutated()) {
+      this.#send(from, { kind: 'removed' });
+      return;
+    }
+    switch (message.kind) {
+      case 'raft':
+        if (message.message.from === from) this.#core.step(message.message);
+        break;
+      case 'forward':
+        this.proposals.receive(from, message.payload);
+        break;
+      case 'forward-refused':
+        this.proposals.refused(message.requestId, message.code, message.message);
+        break;
+      case 'call':
+        this.membership.receive(from, message.callId, message.call);
+        break;
+      case 'answer':
+        this.membership.answered(message.callId, message.answer);
+        break;
+      case 'removed':
+        this.#removed(from);
+        break;
+      default:
+        this.#transfers.receive(from, message);
+    }
+    this.#pump();
+  }
+
+  /** Hands the leadership over if it can. Calls back when another leads, or when it takes too long. */
+  handOver(timeoutMs: number, done: () => void): void {
+    const to = this.membership.successor();
+    if (this.#softState.role !== 'leader' || to === null || this.#core.transferLeader(to).kind === 'refused') {
+      done();
+      return;
+    }
+    let isDone = false;
+    const finish = (): void => {
+      if (isDone) return;
+      isDone = true;
+      cancel();
+      unsubscribe();
+      done();
+    };
+    const cancel = this.#host.env.clock.after(timeoutMs, finish);
+    const unsubscribe = this.onLeadership((leadership) => {
+      if (!leadership.isLeader) finish();
+    });
+    this.#pump();
+  }
+
+  /** Writes what is known but not yet written. */
+  flush(): void {
+    if (!this.#isStopped) this.#persister.flush();
+  }
+
+  get isFlushed(): boolean {
+    return this.#isStopped || this.#persister.isIdle;
+  }
+
+  /** Nothing is sent, written or called back any more, except what waits: it hears MANAGER_CLOSED or MANAGER_OUTCOME_UNKNOWN. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#cancelTick();
+    this.#persister.stop();
+    this.#maker.stop();
+    this.#transfers.stop();
+    this.proposals.stop();
+    this.reads.stop();
+    this.membership.stop();
+    this.#commitListeners.clear();
+    this.#leadershipListeners.clear();
+    this.#host.env.transport.close();
+  }
+
+  #isMutated(): boolean {
+    return this.#host.options.raftMutations?.has('removed-member-heard') ?? false;
+  }
+
+  /** Stops at once, for a reason that does not pass. */
+  fail(error: AppError): void {
+    if (this.#isStopped) return;
+    this.#host.env.log.error('store.fatal', { code: error.code, message: error.message });
+    this.stop();
+    this.#host.env.onFatal(error);
+  }
+
+  #removed(from: MemberId): void {
+    // NOTE: only who leads, or is a voter we know, may say so; and a member that is alone does not listen.
+    if (!this.#state.conf.voters.includes(from)) return;
+    this.#host.alarms.add('removed');
+    this.fail(new AppError({
+      code: 'MANAGER_REMOVED',
+      message: `member ${this.#host.options.memberId} was removed from the cluster`,
+      hint: 'let it join again under a new id: flotilla store recover --rejoin',
+    }));
+  }
+
+  #send(to: MemberId, message: HostMessage): void {
+    if (this.#isStopped) return;
+    const { memberId, clusterId } = this.#host.options;
+    this.#host.env.transport.send({ from: memberId, to, clusterId, message }, laneOf(message));
+  }
+
+  /** Does all that the core asks for, until it asks for nothing more. */
+  #pump(): void {
+    if (this.#isPumping || this.#isStopped) return;
+    this.#isPumping = true;
+    try {
+      do {
+        while (this.#core.hasReady()) this.#handle(this.#core.ready());
+        this.#persister.finishReady();
+        this.#applySome();
+      } while (!this.#isStopped && this.#core.hasReady());
+      if (!this.#isStopped) this.#persister.start();
+    } catch (error) {
+      // NOTE: the core or an entry contradicts what was durable: going on could spread it.
+      this.fail(error instanceof AppError ? error : new AppError({ code: 'BASE_INTERNAL', message: `the store stopped: ${String(error)}`, cause: error }));
+    } finally {
+      this.#isPumping = false;
+    }
+  }
+
+  #handle(ready: Ready): void {
+    if (ready.persist !== null) this.#persist(ready.persist);
+    if (ready.softState !== null) this.#changeRole(ready.softState);
+    for (const message of ready.messages) {
+      if (message.kind === 'snapshot') this.#transfers.offer(message);
+      else this.#send(message.to, { kind: 'raft', message });
+    }
+    if (ready.committed.length > 0) {
+      this.#applyQueue.push(...ready.committed);
+    }
+    this.reads.ready(ready.reads, ready.readsFailed);
+  }
+
+  #persist(job: PersistJob): void {
+    const { mutations } = this.#host;
+    if (job.hardState !== null) this.#term = job.hardState.term;
+    const installing = job.snapshot === null ? null : this.#installing;
+    if (job.snapshot !== null) this.#log.install(job.snapshot);
+    this.#log.append(job.entries);
+    const isSentEarly = mutations.has('host-sends-before-persist');
+    if (isSentEarly) for (const message of job.messagesAfterPersist) this.#send(message.to, { kind: 'raft', message });
+    if (mutations.has('host-persist-reported-early')) this.#core.persisted(job.id);
+    this.#persister.addJob(job, () => {
+      if (installing !== null) this.#install(installing.meta, installing.state);
+      if (!isSentEarly) for (const message of job.messagesAfterPersist) this.#send(message.to, { kind: 'raft', message });
+      this.#core.persisted(job.id);
+    });
+  }
+
+  #changeRole(softState: SoftState): void {
+    const before = this.#softState;
+    this.#softState = softState;
+    if (before.leader !== softState.leader && softState.leader !== null) this.metrics.leaderChanges += 1;
+    if (before.role === 'leader' && softState.role !== 'leader') this.#transfers.stopSending();
+    const status = this.leadership;
+    this.proposals.leaderChanged();
+    this.membership.leaderChanged();
+    this.#host.env.log.info('store.role', { role: softState.role, leader: softState.leader, isLeading: softState.isLeading, term: this.#term });
+    for (const listener of this.#leadershipListeners) listener(status);
+  }
+
+  #applySome(): void {
+    const { applyEntriesMax } = this.#host.options.limits;
+    const startMs = this.#host.env.clock.monotonicMs();
+    let count = 0;
+    while (count < this.#applyQueue.length && count < applyEntriesMax) {
+      const entry = this.#applyQueue[count];
+      count += 1;
+      if (entry !== undefined && entry.index > appliedIndex(this.#state)) this.#apply(entry);
+    }
+    if (count === 0) return;
+    this.#applyQueue = this.#applyQueue.slice(count);
+    this.metrics.applyUs.add(((this.#host.env.clock.monotonicMs() - startMs) * 1000) / count);
+    this.#core.applied(appliedIndex(this.#state));
+    this.reads.applied();
+    this.#maker.maybeStart();
+    if (this.#applyQueue.length > 0 && !this.#isApplyPlanned) {
+      this.#isApplyPlanned = true;
+      this.#host.env.soon(() => {
+        this.#isApplyPlanned = false;
+        this.#pump();
+      });
+    }
+  }
+
+  #apply(entry: LogRecord): void {
+    const position = { index: entry.index, term: entry.term };
+    this.#maker.count(entry.data.length);
+    if (entry.kind === 'normal') {
+      const decoded = decodeEntry(entry.data);
+      const applied = applyNormal(this.#state, position, decoded);
+      this.#state = applied.state;
+      this.proposals.applied(position, decoded.requestId, applied.outcome);
+      if (applied.events.length > 0) this.#publish(applied.events);
+      return;
+    }
+    this.#state = advance(this.#state, position);
+    if (entry.kind === 'conf') this.#applyConf(entry);
+    this.proposals.applied(position, null, null);
+  }
+
+  #applyConf(entry: LogRecord): void {
+    const conf = this.#core.applyConfChange(entry);
+    const change = decodeConfChange(entry.data);
+    const infos = new Map<MemberId, MemberInfo>();
+    for (const one of change.changes) if (one.context !== undefined) infos.set(one.member, parseMemberInfo(JSON.parse(one.context)));
+    this.#state = applyMembers(this.#state, conf, infos);
+    this.#host.env.transport.setPeers(this.#peers());
+    this.#host.env.log.info('store.members', { conf, index: entry.index });
+    this.membership.applied(entry.index, entry.term);
+    if (this.#state.removed.includes(this.#host.options.memberId)) this.membership.leaveSoon(() => this.#removedByLog());
+  }
+
+  #removedByLog(): void {
+    this.fail(new AppError({
+      code: 'MANAGER_REMOVED',
+      message: `member ${this.#host.options.memberId} was removed from the cluster`,
+      hint: 'let it join again under a new id: flotilla store recover --rejoin',
+    }));
+  }
+
+  #publish(events: readonly StoreEvent[]): void {
+    const commit: Commit = { revision: appliedIndex(this.#state), view: this.#state.view, events };
+    for (const listener of this.#commitListeners) listener(commit);
+  }
+
+  /** A whole snapshot of the leader is on disk: the core decides whether it is of use. */
+  #offerInstall(meta: SnapshotMeta, state: StoreState): void {
+    this.#installing = { meta, state };
+  }
+
+  #install(meta: SnapshotMeta, state: StoreState): void {
+    const before = this.#state.view;
+    this.#installing = null;
+    this.#state = state;
+    this.#applyQueue = this.#applyQueue.filter((entry) => entry.index > meta.index);
+    this.metrics.snapshotsInstalled += 1;
+    this.#maker.installed(meta);
+    this.#host.env.transport.setPeers(this.#peers());
+    this.proposals.installed();
+    this.reads.applied();
+    const events = diffViews(before, state.view);
+    if (events.length > 0) this.#publish(events);
+  }
+
+  #peers(): ReadonlyMap<MemberId, string> {
+    const self = this.#host.options.memberId;
+    const peers = new Map([...this.#host.options.knownPeers].filter(([id]) => id !== self && !this.#state.removed.includes(id)));
+    for (const id of memberIds(this.#state.conf)) {
+      const address = this.#state.members.get(id)?.address;
+      if (id !== self && address !== undefined) peers.set(id, address);
+    }
+    return peers;
+  }
+
+  #armTick(): void {
+    const { clock } = this.#host.env;
+    const { tickMs } = this.#host.options.limits;
+    this.#wakeAtMs = clock.monotonicMs() + tickMs;
+    this.#cancelTick = clock.after(tickMs, () => this.#tick());
+  }
+
+  /**
+   * A late wake-up says nothing about the leader: its messages may be waiting in the sockets. So it counts one tick, however
+   * late it is, the sockets are read first, and only then is decided.
+   */
+  #tick(): void {
+    if (this.#isStopped) return;
+    const { clock } = this.#host.env;
+    const { tickMs } = this.#host.options.limits;
+    const lateMs = clock.monotonicMs() - this.#wakeAtMs;
+    this.#armTick();
+    this.metrics.stallMs.add(Math.max(0, lateMs));
+    if (this.#host.mutations.has('host-all-ticks-counted')) {
+      for (let missed = Math.floor(lateMs / tickMs); missed >= 0; missed -= 1) this.#core.tick();
+    } else if (lateMs > tickMs || this.#roundsToDecide > 0) {
+      this.#core.tickLate();
+      if (this.#roundsToDecide === 0) this.#host.env.soon(() => this.#decideWhenDrained());
+      this.#roundsToDecide = 20;
+    } else {
+      this.#core.tick();
+    }
+    this.proposals.tick();
+    this.reads.tick();
+    this.#transfers.tick();
+    this.membership.tick();
+    this.#spare.tick();
+    this.#pump();
+  }
+
+  #decideWhenDrained(): void {
+    if (this.#isStopped) return;
+    const seen = this.#framesSeen;
+    this.#framesSeen = 0;
+    this.#roundsToDecide -= 1;
+    if (this.#roundsToDecide > 0 && (seen > 0 || this.#roundsToDecide > 17)) {
+      this.#host.env.soon(() => this.#decideWhenDrained());
+      return;
+    }
+    this.#roundsToDecide = 0;
+    this.#core.decide();
+    this.#pump();
+  }
+}

@@ -1,0 +1,179 @@
+import { AppError } from '../../base/app-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { View } from '../../cluster/state/view.ts';
+import type { Change, Outcome } from '../../model/entry.ts';
+import type { MemberId } from '../../raft/types.ts';
+import type { CallAnswer, MemberCall } from './host-messages.ts';
+import { clusterKey } from './identity.ts';
+import type { Identity } from './identity.ts';
+import type { KeyRotation } from './key-rotation.ts';
+import type { MetricsReading } from './metrics.ts';
+import type { StoreNode } from './node.ts';
+import type { ClusterStore, Commit, Leadership, ProposeOptions, StoreStatus } from './store.ts';
+import type { StoreLimits } from './store-limits.ts';
+import { appliedIndex, featureLevelOf, memberIds } from './store-state.ts';
+import { WatchLog } from './watch.ts';
+
+export type OpenedStoreOptions = {
+  readonly node: StoreNode;
+  readonly identity: Identity;
+  readonly rotation: KeyRotation;
+  readonly limits: StoreLimits;
+  readonly clock: Clock;
+  readonly dir: string;
+  /** Ends the threads and gives the directory free. */
+  readonly release: () => Promise<void>;
+};
+
+const handOverMs = 2000;
+
+/** The store as the rest of the program sees it, and what only its operation needs: members, snapshots, keys, metrics. */
+export class OpenedStore implements ClusterStore {
+  readonly #options: OpenedStoreOptions;
+  readonly #watchLog: WatchLog;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: OpenedStoreOptions) {
+    this.#options = options;
+    const { node } = options;
+    this.#watchLog = new WatchLog({ commitsMax: options.limits.watchCommitsMax, revision: appliedIndex(node.state) });
+    node.onCommit((commit) => this.#watchLog.add(commit));
+  }
+
+  readonly propose = (changes: readonly Change[], options: ProposeOptions = {}): Promise<Outcome> => {
+    if (this.#closing !== undefined) return Promise.reject(closed());
+    const { signal } = options;
+    if (signal?.aborted === true) return Promise.reject(unknownByAbort(signal));
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(unknownByAbort(signal));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#options.node.proposals.propose({
+        changes, requestId: options.requestId ?? null, fence: options.fence ?? null,
+        done: (error, outcome) => {
+          signal?.removeEventListener('abort', onAbort);
+          if (outcome !== null) resolve(outcome);
+          else reject(error ?? closed());
+        },
+      });
+    });
+  };
+
+  readonly view = (): View => this.#options.node.state.view;
+
+  readonly read = (options: { readonly signal?: AbortSignal } = {}): Promise<View> => {
+    if (this.#closing !== undefined) return Promise.reject(closed());
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(signal?.reason instanceof Error ? signal.reason : new AppError({ code: 'MANAGER_NO_LEADER', message: 'the read was given up' }));
+      if (signal?.aborted === true) {
+        onAbort();
+        return;
+      }
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#options.node.reads.read((error) => {
+        signal?.removeEventListener('abort', onAbort);
+        if (error === null) resolve(this.view());
+        else reject(error);
+      });
+    });
+  };
+
+  readonly onCommit = (listener: (commit: Commit) => void): (() => void) => this.#options.node.onCommit(listener);
+
+  readonly watch = (options: { readonly fromRevision: number; readonly signal: AbortSignal }): AsyncIterable<Commit> => this.#watchLog.watch(options.fromRevision, options.signal);
+
+  readonly leadership = (): Leadership => this.#options.node.leadership;
+
+  readonly onLeadership = (listener: (leadership: Leadership) => void): (() => void) => this.#options.node.onLeadership(listener);
+
+  readonly status = (): StoreStatus => {
+    const { node, identity } = this.#options;
+    const core = node.core.status();
+    const { conf, members } = node.state;
+    const reachable = new Map(core.members.map((one) => [one.member, one]));
+    return {
+      memberId: identity.memberId,
+      clusterId: identity.clusterId,
+      leadership: node.leadership,
+      commitIndex: core.hardState.commit,
+      appliedIndex: appliedIndex(node.state),
+      snapshotIndex: node.snapshots.newest?.index ?? 0,
+      members: memberIds(conf).map((id) => ({
+        id,
+        address: members.get(id)?.address ?? null,
+        role: conf.learners.includes(id) || conf.learnersNext.includes(id) ? 'learner' : 'voter',
+        isReachable: id === identity.memberId || (reachable.get(id)?.isRecentActive ?? id === core.leader),
+        matchIndex: id === identity.memberId ? core.lastIndex : (reachable.get(id)?.match ?? 0),
+      })),
+      alarms: [...node.alarms, ...warningsOf(conf.voters)],
+    };
+  };
+
+  /** The level that every voter supports: what a newer version may write into the log. */
+  readonly featureLevel = (): number => featureLevelOf(this.#options.node.state);
+
+  readonly metrics = (): MetricsReading => this.#options.node.metrics.read();
+
+  readonly identity = (): Identity => this.#options.identity;
+
+  /** What a joining member needs: this cluster, and everyone's address. */
+  readonly invite = (memberId: MemberId): Identity => {
+    const { identity, node } = this.#options;
+    const peers = memberIds(node.state.conf).map((id) => ({ id, address: node.state.members.get(id)?.address ?? '' }));
+    return { format: 1, clusterId: identity.clusterId, incarnation: identity.incarnation, memberId, isFirst: false, knownPeers: peers.filter((peer) => peer.address !== '') };
+  };
+
+  /** Errors: MANAGER_MEMBER_REFUSED, MANAGER_QUORUM_AT_RISK, MANAGER_NO_LEADER, MANAGER_OUTCOME_UNKNOWN. */
+  readonly changeMembers = (call: MemberCall): Promise<Extract<CallAnswer, { readonly kind: 'done' }>['members']> =>
+    new Promise((resolve, reject) => {
+      this.#options.node.membership.call(call, (answer) => {
+        if (answer.kind === 'done') resolve(answer.members);
+        else reject(new AppError({ code: answer.code, message: answer.message, hint: answer.hint ?? undefined }));
+      });
+    });
+
+  readonly makeSnapshot = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      this.#options.node.snapshots.request((error) => (error === null ? resolve() : reject(error)));
+    });
+
+  get keys(): KeyRotation {
+    return this.#options.rotation;
+  }
+
+  get node(): StoreNode {
+    return this.#options.node;
+  }
+
+  readonly clusterKey = (): string => clusterKey(this.#options.identity);
+
+  readonly close = (): Promise<void> => {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  };
+
+  async #close(): Promise<void> {
+    const { node, clock, release } = this.#options;
+    if (!node.isStopped) {
+      await new Promise<void>((resolve) => node.handOver(handOverMs, resolve));
+      node.flush();
+      for (let waitedMs = 0; !node.isFlushed && waitedMs < handOverMs; waitedMs += 5) await clock.sleep(5);
+    }
+    node.stop();
+    this.#watchLog.close();
+    await release();
+  }
+}
+
+function warningsOf(voters: readonly MemberId[]): string[] {
+  if (voters.length === 2) return ['two-voters: the loss of either stops changes; add a third manager'];
+  return voters.length > 0 && voters.length % 2 === 0 ? [`even-voters: ${voters.length} voters survive no more losses than ${voters.length - 1}`] : [];
+}
+
+function closed(): AppError {
+  return new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' });
+}
+
+function unknownByAbort(signal: AbortSignal | undefined): AppError {
+  return new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the caller gave up waiting: the change may or may not have happened', cause: signal?.reason });
+}

@@ -1,0 +1,85 @@
+import { AppError, isAppError } from '../../base/app-error.ts';
+import { emptyConf } from '../../raft/log-storage.ts';
+import type { ConfState, SnapshotMeta } from '../../raft/types.ts';
+import { replayLog } from './log-items.ts';
+import type { LogMarker, ReplayedLog } from './log-items.ts';
+import type { Recovered } from './node-types.ts';
+import { fromLogEntry } from './persister.ts';
+import { StateDecoder } from './state-codec.ts';
+import type { Storage } from './storage.ts';
+import { emptyState, snapshotMetaOf } from './store-state.ts';
+import type { StoreState } from './store-state.ts';
+
+/**
+ * Puts together what a member knows from its log and snapshots. The newest snapshot that the log names is loaded; where its file is
+ * damaged, the one before it, if the log still holds everything after that. Errors: MANAGER_SNAPSHOT_DAMAGED, MANAGER_WAL_DAMAGED, MANAGER_WAL_FOREIGN.
+ */
+export function recoverState(options: {
+  readonly storage: Storage;
+  readonly batches: readonly Uint8Array[];
+  readonly batchBytesMax: number;
+  readonly clusterId: string;
+  /** The configuration before the first entry. */
+  readonly firstConf: ConfState;
+  readonly featureLevelMax: number;
+}): { readonly recovered: Recovered; readonly notes: readonly string[] } {
+  const replayed = replayLog(options.batches);
+  const notes: string[] = [];
+  const loaded = loadNewest(options, replayed, notes);
+  const snapshot = loaded === null ? null : snapshotMetaOf(loaded.state);
+  const first = replayed.entries[0];
+  const isCovered = (index: number): boolean => first === undefined || first.index <= index + 1;
+  if (snapshot === null && !isCovered(0)) throw damaged(`the log begins at entry ${first?.index ?? 0} and names no snapshot`);
+  if (snapshot !== null && !isCovered(snapshot.index)) throw damaged(`the log begins at entry ${first?.index ?? 0}, the snapshot ends at ${snapshot.index}`);
+  // NOTE: entries before the snapshot are kept for members that are a little behind; they begin after an older snapshot, whose term is known.
+  const older = replayed.markers.find((marker) => isCovered(marker.index) && marker.index < (snapshot?.index ?? 0));
+  const isFromStart = first?.index === 1;
+  const before: SnapshotMeta | null = isFromStart || snapshot === null ? null : older === undefined ? snapshot : { index: older.index, term: older.term, conf: emptyConf };
+  const entries = replayed.entries.filter((entry) => entry.index > (before?.index ?? 0)).map(fromLogEntry);
+  const { term, vote, commit } = replayed.hardState;
+  const recovered: Recovered = {
+    hardState: { term, vote: vote === '' ? null : vote, commit },
+    entries, before, snapshot, state: loaded?.state ?? emptyState(options.firstConf), batchBytesMax: options.batchBytesMax,
+  };
+  const last = entries.at(-1)?.index ?? snapshot?.index ?? 0;
+  if (commit > last) throw damaged(`entry ${commit} was committed, and the log ends at ${last}`);
+  return { recovered, notes };
+}
+
+type Options = Parameters<typeof recoverState>[0];
+
+function loadNewest(options: Options, replayed: ReplayedLog, notes: string[]): { readonly state: StoreState } | null {
+  const first = replayed.entries[0]?.index;
+  for (const marker of replayed.markers.toReversed()) {
+    const isNewest = marker === replayed.markers.at(-1);
+    if (!isNewest && first !== undefined && first > marker.index + 1) break;
+    // Without the newest, the log must reach from the older one to at least where the newest was.
+    if (!isNewest && (replayed.entries.at(-1)?.index ?? 0) < (replayed.markers.at(-1)?.index ?? 0)) break;
+    try {
+      return { state: loadOne(options, marker) };
+    } catch (error) {
+      if (!isAppError(error, 'MANAGER_SNAPSHOT_DAMAGED') && !isAppError(error, 'OS_DISK_MISSING')) throw error;
+      notes.push(`snapshot ${marker.index}: ${error.message}`);
+    }
+  }
+  if (replayed.markers.length === 0) return null;
+  throw new AppError({
+    code: 'MANAGER_SNAPSHOT_DAMAGED',
+    message: `no snapshot that the log builds on can be read: ${notes.join('; ')}`,
+    hint: 'with other managers alive: flotilla store recover --rejoin; with none: restore a backup with flotilla store restore',
+  });
+}
+
+function loadOne(options: Options, marker: LogMarker): StoreState {
+  const head = options.storage.headOf(marker.index, marker.term);
+  if (head.clusterId !== options.clusterId) {
+    throw new AppError({ code: 'MANAGER_WAL_FOREIGN', message: `snapshot ${marker.index} belongs to cluster ${head.clusterId}, this is ${options.clusterId}`, hint: 'put the right data directory back' });
+  }
+  const decoder = new StateDecoder({ meta: head.meta, index: head.index, term: head.term, featureLevelMax: options.featureLevelMax });
+  options.storage.loadSnapshot(marker.index, marker.term, (content) => decoder.take(content));
+  return decoder.finish();
+}
+
+function damaged(what: string): AppError {
+  return new AppError({ code: 'MANAGER_WAL_DAMAGED', message: `the log cannot be used: ${what}`, hint: 'with other managers alive: flotilla store recover --rejoin; with none: restore a backup with flotilla store restore' });
+}

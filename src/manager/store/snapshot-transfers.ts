@@ -1,0 +1,237 @@
+import type { AppError } from '../../base/app-error.ts';
+import type { MemberId, Snapshot, SnapshotMeta } from '../../raft/types.ts';
+import type { HostMessage, SnapshotOffer } from './host-messages.ts';
+import type { NodeHost } from './node-types.ts';
+import { StateDecoder } from './state-codec.ts';
+import type { StoreState } from './store-state.ts';
+import { appliedIndex } from './store-state.ts';
+import { isDiskFull } from './wal.ts';
+
+export type TransferOptions = {
+  readonly newest: () => SnapshotMeta | null;
+  /** The bytes of this snapshot are on disk and read; the core is asked next. */
+  readonly install: (meta: SnapshotMeta, state: StoreState) => void;
+};
+
+type Sending = { readonly offer: SnapshotOffer | null; readonly message: Snapshot; progressMs: number; offeredMs: number };
+type Receiving = {
+  readonly from: MemberId;
+  readonly offer: SnapshotOffer;
+  readonly decoder: StateDecoder;
+  readonly held: Map<number, Uint8Array>;
+  nextChunk: number;
+  isBusy: boolean;
+  isBegun: boolean;
+  progressMs: number;
+  askedMs: number;
+};
+
+const askAgainMs = 1000;
+/** The level of state that this version can read. */
+export const featureLevelOwn = 1;
+
+/**
+ * Snapshots between members, in chunks that the receiver asks for: so it decides the pace, a lost chunk is asked for again, and a broken
+ * connection is resumed where it stopped. The sender only reads its file. What arrives goes to disk; only when it is whole and its hash
+ * is right, the core hears of it. There is no time limit on the whole, only one on standing still.
+ */
+export class SnapshotTransfers {
+  readonly #host: NodeHost;
+  readonly #options: TransferOptions;
+  readonly #sending: Map<MemberId, Sending> = new Map();
+  #receiving: Receiving | null = null;
+
+  constructor(host: NodeHost, options: TransferOptions) {
+    this.#host = host;
+    this.#options = options;
+  }
+
+  indexesInUse(): readonly number[] {
+    return [...this.#sending.values()].map((sending) => sending.message.meta.index);
+  }
+
+  /** The core wants a member to have the newest snapshot. */
+  offer(message: Snapshot): void {
+    const { env } = this.#host;
+    const nowMs = env.clock.monotonicMs();
+    this.#sending.set(message.to, { offer: null, message, progressMs: nowMs, offeredMs: nowMs });
+    const { index, term } = message.meta;
+    env.bulkRunner.submit({ kind: 'snapshot-verify', index, term }, (error, answer) => {
+      if (this.#sending.get(message.to)?.message !== message) return;
+      if (error !== null || answer.kind !== 'snapshot') {
+        this.#endSending(message.to, 'failed');
+        return;
+      }
+      const { meta, sizeBytes, sha256, chunkCount } = answer.info;
+      const offer: SnapshotOffer = { message, meta, sizeBytes, sha256, chunkCount };
+      this.#sending.set(message.to, { offer, message, progressMs: env.clock.monotonicMs(), offeredMs: env.clock.monotonicMs() });
+      this.#host.send(message.to, { kind: 'snapshot-offer', offer });
+    });
+  }
+
+  receive(from: MemberId, message: HostMessage): void {
+    switch (message.kind) {
+      case 'snapshot-offer':
+        this.#offered(from, message.offer);
+        break;
+      case 'snapshot-want':
+        this.#wanted(from, message);
+        break;
+      case 'snapshot-chunk':
+        this.#arrived(from, message);
+        break;
+      case 'snapshot-end': {
+        const sending = this.#sending.get(from);
+        if (sending?.message.meta.index === message.index && sending.message.meta.term === message.term) this.#endSending(from, message.isInstalled ? 'finished' : 'failed');
+        break;
+      }
+      default:
+    }
+  }
+
+  tick(): void {
+    const nowMs = this.#host.env.clock.monotonicMs();
+    const { snapshotProgressMs } = this.#host.options.limits;
+    for (const [to, sending] of [...this.#sending]) {
+      if (nowMs - sending.progressMs > snapshotProgressMs) this.#endSending(to, 'failed');
+      else if (sending.offer !== null && nowMs - sending.progressMs >= askAgainMs && nowMs - sending.offeredMs >= askAgainMs) {
+        sending.offeredMs = nowMs;
+        this.#host.send(to, { kind: 'snapshot-offer', offer: sending.offer });
+      }
+    }
+    const receiving = this.#receiving;
+    if (receiving === null || !receiving.isBegun || receiving.isBusy) return;
+    if (nowMs - receiving.progressMs > snapshotProgressMs) this.#giveUp(receiving);
+    else if (nowMs - receiving.askedMs >= askAgainMs) this.#ask(receiving, receiving.nextChunk);
+  }
+
+  stopSending(): void {
+    this.#sending.clear();
+  }
+
+  stop(): void {
+    this.#sending.clear();
+    this.#receiving = null;
+  }
+
+  #endSending(to: MemberId, result: 'finished' | 'failed'): void {
+    this.#sending.delete(to);
+    if (result === 'finished') this.#host.metrics.snapshotsSent += 1;
+    this.#host.core.reportSnapshot(to, result);
+  }
+
+  #wanted(from: MemberId, want: { readonly index: number; readonly term: number; readonly chunk: number }): void {
+    const sending = this.#sending.get(from);
+    if (sending === undefined || sending.message.meta.index !== want.index || sending.message.meta.term !== want.term) return;
+    sending.progressMs = this.#host.env.clock.monotonicMs();
+    this.#host.env.bulkRunner.submit({ kind: 'snapshot-read', index: want.index, term: want.term, chunk: want.chunk }, (error, answer) => {
+      if (this.#sending.get(from) !== sending) return;
+      if (error !== null || answer.kind !== 'chunk') this.#endSending(from, 'failed');
+      else if (answer.content !== undefined) this.#host.send(from, { kind: 'snapshot-chunk', index: want.index, term: want.term, chunk: want.chunk, content: answer.content });
+    });
+  }
+
+  #offered(from: MemberId, offer: SnapshotOffer): void {
+    const { index, term } = offer.message.meta;
+    const { env, state, options } = this.#host;
+    if (appliedIndex(state()) >= index) {
+      // Nothing to fetch: the core answers the leader how far this member is.
+      this.#host.core.step(offer.message);
+      this.#host.send(from, { kind: 'snapshot-end', index, term, isInstalled: true });
+      return;
+    }
+    const now = this.#receiving;
+    if (now !== null) {
+      const isSame = now.from === from && now.offer.sha256 === offer.sha256 && now.offer.message.meta.index === index && now.offer.message.term === offer.message.term;
+      const isNewer = offer.message.term > now.offer.message.term || (offer.message.term === now.offer.message.term && index > now.offer.message.meta.index);
+      if (isSame || !isNewer) return;
+      this.#receiving = null;
+    }
+    const nowMs = env.clock.monotonicMs();
+    const decoder = new StateDecoder({ meta: offer.meta, index, term, featureLevelMax: featureLevelOwn });
+    const receiving: Receiving = { from, offer, decoder, held: new Map(), nextChunk: 0, isBusy: false, isBegun: false, progressMs: nowMs, askedMs: nowMs };
+    this.#receiving = receiving;
+    const head = { clusterId: options.clusterId, index, term, meta: offer.meta };
+    env.bulkRunner.submit({ kind: 'snapshot-begin', slot: 'receive', head }, (error) => {
+      if (this.#receiving !== receiving) return;
+      if (error !== null) {
+        this.#failed(receiving, error);
+        return;
+      }
+      receiving.isBegun = true;
+      if (offer.chunkCount === 0) this.#finish(receiving);
+      else for (let chunk = 0; chunk < Math.min(options.limits.snapshotWindow, offer.chunkCount); chunk += 1) this.#ask(receiving, chunk);
+    });
+  }
+
+  #ask(receiving: Receiving, chunk: number): void {
+    if (chunk >= receiving.offer.chunkCount) return;
+    const { index, term } = receiving.offer.message.meta;
+    receiving.askedMs = this.#host.env.clock.monotonicMs();
+    this.#host.send(receiving.from, { kind: 'snapshot-want', index, term, chunk });
+  }
+
+  #arrived(from: MemberId, message: { readonly index: number; readonly term: number; readonly chunk: number; readonly content: Uint8Array }): void {
+    const receiving = this.#receiving;
+    if (receiving === null || receiving.from !== from || !receiving.isBegun) return;
+    const { index, term } = receiving.offer.message.meta;
+    const { snapshotWindow } = this.#host.options.limits;
+    if (message.index !== index || message.term !== term || message.chunk < receiving.nextChunk || message.chunk >= receiving.nextChunk + snapshotWindow) return;
+    if (!receiving.held.has(message.chunk)) receiving.held.set(message.chunk, message.content);
+    this.#writeHeld(receiving);
+  }
+
+  #writeHeld(receiving: Receiving): void {
+    const content = receiving.held.get(receiving.nextChunk);
+    if (content === undefined || receiving.isBusy) return;
+    receiving.held.delete(receiving.nextChunk);
+    receiving.isBusy = true;
+    receiving.decoder.take(content);
+    this.#host.env.bulkRunner.submit({ kind: 'snapshot-write', slot: 'receive', content }, (error) => {
+      if (this.#receiving !== receiving) return;
+      receiving.isBusy = false;
+      if (error !== null) {
+        this.#failed(receiving, error);
+        return;
+      }
+      receiving.progressMs = this.#host.env.clock.monotonicMs();
+      receiving.nextChunk += 1;
+      if (receiving.nextChunk === receiving.offer.chunkCount) {
+        this.#finish(receiving);
+        return;
+      }
+      this.#ask(receiving, receiving.nextChunk + this.#host.options.limits.snapshotWindow - 1);
+      this.#writeHeld(receiving);
+    });
+  }
+
+  #finish(receiving: Receiving): void {
+    receiving.isBusy = true;
+    this.#host.env.bulkRunner.submit({ kind: 'snapshot-finish', slot: 'receive', sha256: receiving.offer.sha256 }, (error, answer) => {
+      if (this.#receiving !== receiving) return;
+      if (error !== null || answer.kind !== 'snapshot') {
+        if (error !== null) this.#failed(receiving, error);
+        return;
+      }
+      this.#receiving = null;
+      const { meta } = receiving.offer.message;
+      this.#options.install(meta, receiving.decoder.finish());
+      this.#host.core.step(receiving.offer.message);
+      this.#host.send(receiving.from, { kind: 'snapshot-end', index: meta.index, term: meta.term, isInstalled: true });
+      this.#host.pump();
+    });
+  }
+
+  #failed(receiving: Receiving, error: AppError): void {
+    this.#host.env.log.warn('store.snapshot-receive', { code: error.code, message: error.message });
+    if (error.code === 'MANAGER_SNAPSHOT_DAMAGED' || isDiskFull(error)) this.#giveUp(receiving);
+    else this.#host.fail(error);
+  }
+
+  #giveUp(receiving: Receiving): void {
+    const { index, term } = receiving.offer.message.meta;
+    this.#receiving = null;
+    this.#host.env.bulkRunner.submit({ kind: 'snapshot-abort', slot: 'receive' }, () => undefined);
+    this.#host.send(receiving.from, { kind: 'snapshot-end', index, term, isInstalled: false });
+  }
+}

@@ -1,0 +1,76 @@
+import type { NodeHost } from './node-types.ts';
+import { isDiskFull } from './wal.ts';
+
+const retryMs = 1000;
+export const diskFullAlarm = 'disk-full';
+
+/**
+ * Keeps one zero-filled segment ready. It is also the reserve for a full disk: when no new one can be made, the store takes
+ * no more proposals and hands the leadership over, but what is under way still has room.
+ */
+export class Spare {
+  readonly #host: NodeHost;
+  #segmentId = 0;
+  #isFilling = false;
+  #isWanted = false;
+  #isReady = false;
+  #isLogFull = false;
+  #retryAtMs = 0;
+
+  constructor(host: NodeHost) {
+    this.#host = host;
+  }
+
+  prepare(): void {
+    this.#isWanted = true;
+    this.#fill();
+  }
+
+  useSegment(segmentId: number): void {
+    if (this.#segmentId !== 0 && segmentId !== this.#segmentId) {
+      this.#isReady = false;
+      this.prepare();
+    }
+    this.#segmentId = segmentId;
+  }
+
+  setLogFull(isFull: boolean): void {
+    this.#isLogFull = isFull;
+    this.#alarm(isFull || (this.#isWanted && !this.#isReady && this.#retryAtMs > 0));
+  }
+
+  tick(): void {
+    if (this.#retryAtMs > 0 && this.#host.env.clock.monotonicMs() >= this.#retryAtMs) this.#fill();
+  }
+
+  #fill(): void {
+    if (this.#isFilling) return;
+    this.#isFilling = true;
+    this.#host.env.bulkRunner.submit({ kind: 'fill-spare' }, (error) => {
+      this.#isFilling = false;
+      if (error === null) {
+        this.#isReady = true;
+        this.#retryAtMs = 0;
+        this.#alarm(this.#isLogFull);
+      } else if (isDiskFull(error)) {
+        this.#retryAtMs = this.#host.env.clock.monotonicMs() + retryMs;
+        this.#alarm(true);
+      } else this.#host.fail(error);
+    });
+  }
+
+  #alarm(isOn: boolean): void {
+    const { alarms, env, softState, core } = this.#host;
+    if (isOn === alarms.has(diskFullAlarm)) return;
+    env.log.warn('store.disk', { isFull: isOn });
+    if (!isOn) {
+      alarms.delete(diskFullAlarm);
+      return;
+    }
+    alarms.add(diskFullAlarm);
+    if (softState().role !== 'leader') return;
+    const to = core.status().members.find((one) => one.member !== this.#host.options.memberId && !one.isLearner && one.isRecentActive);
+    if (to !== undefined) core.transferLeader(to.member);
+    env.soon(() => this.#host.pump());
+  }
+}

@@ -1,0 +1,41 @@
+import type { HostMutation } from '../../raft/mutations.ts';
+
+/** Bounds and times of one member's store. */
+export type StoreLimits = {
+  readonly tickMs: number;
+  /** The least ticks without a leader before an election; the drawn number is at most twice as many. */
+  readonly electionTicks: number;
+  /** A snapshot is made after so many entries or bytes of entries. */
+  readonly snapshotEntries: number;
+  readonly snapshotBytes: number;
+  /** Entries kept in memory behind a snapshot, for members that are a little behind. */
+  readonly trailingEntries: number;
+  readonly segmentSizeBytes: number;
+  /** After it, a proposal whose fate is not known is said to be unknown. */
+  readonly proposalTimeoutMs: number;
+  /** Proposals waiting, over all callers. */
+  readonly proposalsMax: number;
+  /** Commits kept for watchers that come late. */
+  readonly watchCommitsMax: number;
+  /** Entries applied before the event loop gets a breath. */
+  readonly applyEntriesMax: number;
+  /** Chunks of a snapshot under way. */
+  readonly snapshotWindow: number;
+  /** A transfer of a snapshot without any progress is given up. */
+  readonly snapshotProgressMs: number;
+  /** A learner at most so many entries behind becomes a voter. */
+  readonly promoteEntriesMax: number;
+  readonly votersMax: number;
+};
+
+export const clusterLimits: StoreLimits = {
+  tickMs: 100, electionTicks: 10, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, trailingEntries: 5_000, segmentSizeBytes: 64 * 1024 * 1024,
+  proposalTimeoutMs: 10_000, proposalsMax: 20_000, watchCommitsMax: 1_000, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
+  promoteEntriesMax: 100, votersMax: 7,
+};
+
+/** One voter, few changes: less memory and disk. */
+export const laptopLimits: StoreLimits = { ...clusterLimits, snapshotEntries: 5_000, snapshotBytes: 8 * 1024 * 1024, trailingEntries: 500, segmentSizeBytes: 4 * 1024 * 1024 };
+
+/** Known mistakes of a host that a test may switch on; empty in production. */
+export type HostMutations = ReadonlySet<HostMutation>;

@@ -1,0 +1,61 @@
+import { applyEntry } from '../../cluster/state/apply.ts';
+import type { View } from '../../cluster/state/view.ts';
+import { emptyView } from '../../cluster/state/view.ts';
+import type { Entry, Outcome, StoreEvent } from '../../model/entry.ts';
+import type { ConfState, MemberId, SnapshotMeta } from '../../raft/types.ts';
+
+/** What the members know of one of them besides its vote; it travels through the log as the context of a change of members. */
+export type MemberInfo = { readonly address: string; readonly featureLevel: number };
+
+/** Everything an entry can change, at one index. Applied index and state are one value, so they can't come apart. */
+export type StoreState = {
+  readonly view: View;
+  readonly term: number;
+  readonly conf: ConfState;
+  readonly members: ReadonlyMap<MemberId, MemberInfo>;
+  /** Members that were removed; their ids never return. Oldest first, bounded. */
+  readonly removed: readonly MemberId[];
+};
+
+export const removedMax = 1000;
+
+export function emptyState(conf: ConfState): StoreState {
+  return { view: emptyView(), term: 0, conf, members: new Map(), removed: [] };
+}
+
+export function appliedIndex(state: StoreState): number {
+  return state.view.revision;
+}
+
+export function applyNormal(state: StoreState, position: { readonly index: number; readonly term: number }, entry: Entry): { readonly state: StoreState; readonly events: readonly StoreEvent[]; readonly outcome: Outcome } {
+  const applied = applyEntry(state.view, position.index, entry);
+  return { state: { ...state, term: position.term, view: applied.view }, events: applied.events, outcome: applied.outcome };
+}
+
+/** For entries that do not touch the view. */
+export function advance(state: StoreState, position: { readonly index: number; readonly term: number }): StoreState {
+  return { ...state, term: position.term, view: { ...state.view, revision: position.index } };
+}
+
+/** The configuration after a change of members. `infos`: what the change said of members. */
+export function applyMembers(state: StoreState, conf: ConfState, infos: ReadonlyMap<MemberId, MemberInfo>): StoreState {
+  const now = memberIds(conf);
+  const gone = memberIds(state.conf).filter((id) => !now.includes(id));
+  const members = new Map([...state.members, ...infos].filter(([id]) => now.includes(id)));
+  const removed = [...state.removed.filter((id) => !now.includes(id)), ...gone].slice(-removedMax);
+  return { ...state, conf, members, removed };
+}
+
+export function memberIds(conf: ConfState): MemberId[] {
+  return [...new Set([...conf.voters, ...conf.votersOutgoing, ...conf.learners, ...conf.learnersNext])].sort();
+}
+
+export function snapshotMetaOf(state: StoreState): SnapshotMeta {
+  return { index: state.view.revision, term: state.term, conf: state.conf };
+}
+
+/** The level that every voter announced. A member that announced none counts as level 1. */
+export function featureLevelOf(state: StoreState): number {
+  const voters = [...state.conf.voters, ...state.conf.votersOutgoing];
+  return voters.length === 0 ? 1 : Math.min(...voters.map((id) => state.members.get(id)?.featureLevel ?? 1));
+}

@@ -1,0 +1,309 @@
+import { AppError, isAppError } from '../../base/app-error.ts';
+import { assert } from '../../base/assert.ts';
+import type { Disk, DiskFile } from '../../os/disk.ts';
+import { batchFacts, encodeItems } from './log-items.ts';
+import type { LogHardState, LogMarker } from './log-items.ts';
+import { fileSealer } from './seal.ts';
+import type { DataKeys, Sealer } from './seal.ts';
+import { decodeSegmentHeader, encodeRecord, encodeSegmentHeader, recordAad, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
+import type { SegmentHeader } from './wal-format.ts';
+import { scanSegment } from './wal-scan.ts';
+
+export type WalOptions = {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly clusterId: string;
+  readonly memberId: string;
+  readonly segmentSizeBytes: number;
+  readonly keys: DataKeys;
+  readonly randomBytes: (count: number) => Uint8Array;
+};
+
+export type OpenedWal = { readonly wal: Wal; readonly batches: readonly Uint8Array[]; readonly notes: readonly string[] };
+
+type Segment = { readonly id: number; readonly keyId: number; readonly path: string; maxIndex: number };
+type Current = { readonly segment: Segment; readonly header: SegmentHeader; readonly file: DiskFile; readonly sealer: Sealer; at: number };
+
+const spareName = 'spare';
+const sparePartName = 'spare.part';
+const urgentName = 'urgent';
+const fillBytes = 1024 * 1024;
+
+/**
+ * The log on disk: segments of fixed size, zero-filled before use, one record and one sync for each batch.
+ * All calls are synchronous and belong in a thread of their own. A failed sync is final: the process has to stop.
+ */
+export class Wal {
+  readonly #options: WalOptions;
+  #keys: DataKeys;
+  #segments: Segment[] = [];
+  #current: Current | undefined;
+  #nextSegmentId = 1;
+  #sequence = 1;
+  #chain = 0;
+  #hardState: LogHardState | undefined;
+  #markers: LogMarker[] = [];
+
+  private constructor(options: WalOptions) {
+    this.#options = options;
+    this.#keys = options.keys;
+  }
+
+  /** Reads what is there, cuts a torn last write, and begins a new segment. Errors: MANAGER_WAL_DAMAGED, MANAGER_WAL_FOREIGN, MANAGER_STORE_KEY_UNKNOWN. */
+  static open(options: WalOptions): OpenedWal {
+    const { disk, dir } = options;
+    disk.makeDir(dir);
+    for (const name of [spareName, sparePartName, urgentName]) if (disk.exists(`${dir}/${name}`)) disk.unlink(`${dir}/${name}`);
+    const wal = new Wal(options);
+    const notes: string[] = [];
+    const batches = wal.#recover(notes);
+    // NOTE: a new segment at every start, so that no nonce and no block is ever written twice.
+    wal.#startSegment();
+    return { wal, batches, notes };
+  }
+
+  /** Reads without changing anything, for `verify`. */
+  static inspect(options: WalOptions): { readonly batches: readonly Uint8Array[]; readonly notes: readonly string[]; readonly segmentCount: number } {
+    const wal = new Wal(options);
+    const notes: string[] = [];
+    const batches = wal.#recover(notes, true);
+    return { batches, notes, segmentCount: wal.#segments.length };
+  }
+
+  /** The largest batch that fits a segment. */
+  get batchBytesMax(): number {
+    return this.#options.segmentSizeBytes - segmentHeaderBytes - 4096;
+  }
+
+  /** Grows with each new segment: another one means that the spare was used. */
+  get segmentId(): number {
+    return this.#open().segment.id;
+  }
+
+  get segmentCount(): number {
+    return this.#segments.length;
+  }
+
+  /** Ids of data keys that segments still use. */
+  get keyIdsInUse(): number[] {
+    return [...new Set(this.#segments.map((segment) => segment.keyId))];
+  }
+
+  /** Durable when it returns. Errors: OS_DISK_FULL (nothing was written; may be tried again), OS_DISK_FAILED (final). */
+  append(batch: Uint8Array): void {
+    const facts = batchFacts(batch);
+    let current = this.#open();
+    assert(batch.length <= this.batchBytesMax, `a batch of ${batch.length} bytes is larger than a segment`);
+    if (current.at + recordSpanBytes(batch.length + current.sealer.overheadBytes) > this.#options.segmentSizeBytes) {
+      this.#startSegment();
+      current = this.#open();
+    }
+    this.#write(current, batch);
+    current.file.sync();
+    current.segment.maxIndex = Math.max(current.segment.maxIndex, facts.maxIndex);
+    this.#remember(facts);
+  }
+
+  /** Removes segments whose every entry is at or before `index`, oldest first. The one being written stays. */
+  compact(index: number): void {
+    const { disk, dir } = this.#options;
+    this.#markers = this.#markers.filter((marker) => marker.index >= index);
+    let removed = 0;
+    while (this.#segments.length > 1) {
+      const oldest = this.#segments[0];
+      if (oldest === undefined || oldest.maxIndex > index) break;
+      disk.unlink(oldest.path);
+      this.#segments.shift();
+      removed += 1;
+    }
+    if (removed > 0) disk.syncDir(dir);
+  }
+
+  /** New records use the new current key from here on, in a new segment. */
+  useKeys(keys: DataKeys): void {
+    const isOther = keys.currentId !== this.#keys.currentId;
+    this.#keys = keys;
+    if (isOther) this.#startSegment();
+  }
+
+  close(): void {
+    this.#current?.file.close();
+    this.#current = undefined;
+  }
+
+  #open(): Current {
+    assert(this.#current !== undefined, 'the log is open');
+    return this.#current;
+  }
+
+  #remember(facts: { readonly hardState: LogHardState | undefined; readonly markers: readonly LogMarker[] }): void {
+    this.#hardState = facts.hardState ?? this.#hardState;
+    for (const marker of facts.markers) {
+      this.#markers = marker.isInstall ? [{ ...marker, isInstall: false }] : [...this.#markers.filter((one) => one.index !== marker.index), marker];
+    }
+  }
+
+  #write(current: Current, batch: Uint8Array): void {
+    const sequence = this.#sequence;
+    const keyId = current.header.keyId;
+    const payload = current.sealer.seal(sequence, recordAad(this.#chain, sequence, keyId), batch);
+    const record = encodeRecord({ seed: segmentSeed(current.header), chain: this.#chain, sequence, keyId, payload });
+    current.file.write(current.at, record.parts);
+    current.at += record.spanBytes;
+    this.#sequence += 1;
+    this.#chain = record.ownCrc;
+  }
+
+  /**
+   * Makes the spare the segment that is written. It gets its header and a record that restates vote, commit and snapshots,
+   * so that older segments may go, and is durable under its own name before the first batch goes into it.
+   */
+  #startSegment(): void {
+    const { disk, dir, segmentSizeBytes, clusterId, memberId } = this.#options;
+    const isSpareReady = disk.exists(`${dir}/${spareName}`);
+    // NOTE: never under the spare's name, which another thread may be about to give to its own file.
+    const sparePath = `${dir}/${isSpareReady ? spareName : urgentName}`;
+    if (!isSpareReady) fillZeros(disk, sparePath, segmentSizeBytes);
+    const file = disk.open(sparePath, 'edit');
+    const id = this.#nextSegmentId;
+    const header: SegmentHeader = {
+      segmentId: id, keyId: this.#keys.currentId, firstSequence: this.#sequence, chain: this.#chain, sizeBytes: segmentSizeBytes,
+      salt: this.#options.randomBytes(16), clusterId, memberId,
+    };
+    const path = `${dir}/${segmentName(id)}`;
+    const sealer = fileSealer({ keys: this.#keys, keyId: header.keyId, salt: header.salt, fileId: id, what: path });
+    const current: Current = { segment: { id, keyId: header.keyId, path, maxIndex: 0 }, header, file, sealer, at: segmentHeaderBytes };
+    const before = { sequence: this.#sequence, chain: this.#chain };
+    try {
+      file.write(0, [encodeSegmentHeader(header)]);
+      const restated = [
+        ...(this.#hardState === undefined ? [] : [{ kind: 'hardState', hardState: this.#hardState } as const]),
+        ...this.#markers.map((marker) => ({ kind: 'marker', marker: { ...marker, isInstall: false } }) as const),
+      ];
+      if (restated.length > 0) this.#write(current, encodeItems(restated));
+      file.sync();
+      disk.rename(sparePath, path);
+    } catch (error) {
+      // NOTE: nothing has the segment's name yet; a spare that was written into is not zero any more and must go.
+      this.#sequence = before.sequence;
+      this.#chain = before.chain;
+      file.close();
+      if (disk.exists(sparePath)) disk.unlink(sparePath);
+      throw error;
+    }
+    disk.syncDir(dir);
+    this.#current?.file.close();
+    this.#current = current;
+    this.#segments.push(current.segment);
+    this.#nextSegmentId += 1;
+  }
+
+  #recover(notes: string[], isInspection = false): Uint8Array[] {
+    const { disk, dir } = this.#options;
+    const names = disk.list(dir).filter((name) => /^[0-9a-f]{16}\.wal$/.test(name));
+    const batches: Uint8Array[] = [];
+    let isFirst = true;
+    for (const name of names) {
+      const path = `${dir}/${name}`;
+      const file = disk.open(path, isInspection ? 'read' : 'edit');
+      try {
+        const bytes = file.read(0, file.sizeBytes());
+        const header = this.#readHeader(path, name, bytes);
+        if (isFirst) {
+          this.#sequence = header.firstSequence;
+          this.#chain = header.chain;
+        }
+        if (header.firstSequence !== this.#sequence || header.chain !== this.#chain) throw missing(path);
+        const sealer = fileSealer({ keys: this.#keys, keyId: header.keyId, salt: header.salt, fileId: header.segmentId, what: path });
+        const scanned = scanSegment({ path, bytes, header, sealer, isLast: name === names.at(-1) });
+        if (scanned.tornBytes > 0) notes.push(`${path}: cut a torn write of ${scanned.tornBytes} bytes at byte ${scanned.endAt}`);
+        // NOTE: the last segment is not written again, so its unused rest is given back, torn write and all.
+        if (!isInspection && bytes.length > scanned.endAt) {
+          file.truncate(scanned.endAt);
+          file.sync();
+        }
+        const segment: Segment = { id: header.segmentId, keyId: header.keyId, path, maxIndex: 0 };
+        for (const batch of scanned.batches) {
+          const facts = batchFacts(batch);
+          segment.maxIndex = Math.max(segment.maxIndex, facts.maxIndex);
+          this.#remember(facts);
+          batches.push(batch);
+        }
+        this.#segments.push(segment);
+        this.#nextSegmentId = header.segmentId + 1;
+        this.#sequence = scanned.nextSequence;
+        this.#chain = scanned.chain;
+        isFirst = false;
+      } finally {
+        file.close();
+      }
+    }
+    return batches;
+  }
+
+  #readHeader(path: string, name: string, bytes: Uint8Array): SegmentHeader {
+    const header = decodeSegmentHeader(bytes.subarray(0, segmentHeaderBytes));
+    if (header === undefined) {
+      throw new AppError({ code: 'MANAGER_WAL_DAMAGED', message: `${path} has a damaged header`, hint: 'flotilla store recover --rejoin, or restore a backup', at: { kind: 'object', object: path } });
+    }
+    if ('version' in header) {
+      throw new AppError({ code: 'MANAGER_WAL_FOREIGN', message: `${path} has format ${header.version}, this version reads format 1`, hint: 'start the version of Flotilla that wrote it', at: { kind: 'object', object: path } });
+    }
+    const { clusterId, memberId } = this.#options;
+    if (header.clusterId !== clusterId || header.memberId !== memberId || segmentName(header.segmentId) !== name) {
+      throw new AppError({
+        code: 'MANAGER_WAL_FOREIGN',
+        message: `${path} belongs to member ${header.memberId} of cluster ${header.clusterId}, segment ${header.segmentId}; this is member ${memberId} of cluster ${clusterId}`,
+        hint: 'put the right data directory back',
+        at: { kind: 'object', object: path },
+      });
+    }
+    return header;
+  }
+}
+
+/**
+ * Makes the next segment ahead of time: zeros, durable, under the name `spare`. It may run in another thread than the log's,
+ * which takes the file only under that name. Errors: OS_DISK_FULL; half-made files are removed.
+ */
+export function fillSpare(disk: Disk, dir: string, sizeBytes: number): void {
+  if (disk.exists(`${dir}/${spareName}`)) return;
+  fillZeros(disk, `${dir}/${sparePartName}`, sizeBytes);
+  disk.rename(`${dir}/${sparePartName}`, `${dir}/${spareName}`);
+  disk.syncDir(dir);
+}
+
+function fillZeros(disk: Disk, path: string, sizeBytes: number): void {
+  if (disk.exists(path)) disk.unlink(path);
+  const file = disk.open(path, 'create');
+  try {
+    for (let at = 0; at < sizeBytes; at += fillBytes) {
+      file.write(at, [new Uint8Array(Math.min(fillBytes, sizeBytes - at))]);
+      if (at % (4 * fillBytes) === 0) file.sync();
+    }
+    file.sync();
+  } catch (error) {
+    file.close();
+    disk.unlink(path);
+    throw error;
+  }
+  file.close();
+}
+
+function segmentName(id: number): string {
+  return `${id.toString(16).padStart(16, '0')}.wal`;
+}
+
+function missing(path: string): AppError {
+  return new AppError({
+    code: 'MANAGER_WAL_DAMAGED',
+    message: `${path} does not follow the segment before it: a segment is missing or was cut`,
+    hint: 'with other managers alive: flotilla store recover --rejoin; with none: restore a backup with flotilla store restore',
+    at: { kind: 'object', object: path },
+  });
+}
+
+/** True for an error after which the same append may be tried again. */
+export function isDiskFull(error: unknown): boolean {
+  return isAppError(error, 'OS_DISK_FULL');
+}

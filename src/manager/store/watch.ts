@@ -1,0 +1,70 @@
+import { AppError } from '../../base/app-error.ts';
+import type { Commit } from './store.ts';
+
+/** The last commits, for watchers that begin a little in the past, and the watchers themselves. */
+export class WatchLog {
+  readonly #commitsMax: number;
+  #commits: Commit[] = [];
+  /** Every commit after this revision is held. */
+  #floor: number;
+  readonly #wakers: Set<(commit: Commit | null) => void> = new Set();
+  #isClosed = false;
+
+  constructor(options: { readonly commitsMax: number; readonly revision: number }) {
+    this.#commitsMax = options.commitsMax;
+    this.#floor = options.revision;
+  }
+
+  add(commit: Commit): void {
+    this.#commits.push(commit);
+    if (this.#commits.length >= this.#commitsMax * 2) {
+      const dropped = this.#commits.splice(0, this.#commits.length - this.#commitsMax);
+      this.#floor = dropped.at(-1)?.revision ?? this.#floor;
+    }
+    for (const wake of this.#wakers) wake(commit);
+  }
+
+  /** What was held is of no use to anyone that has not seen it: a snapshot jumped over entries. */
+  jump(revision: number): void {
+    this.#commits = [];
+    this.#floor = revision;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const wake of this.#wakers) wake(null);
+  }
+
+  /** A watcher that does not keep up is ended with MANAGER_REVISION_COMPACTED, rather than held in memory without bound. */
+  async *watch(fromRevision: number, signal: AbortSignal): AsyncGenerator<Commit, void, undefined> {
+    if (fromRevision < this.#floor) throw compacted(fromRevision, this.#floor);
+    const queue = this.#commits.filter((commit) => commit.revision > fromRevision);
+    let isBehind = false;
+    let wake: () => void = () => undefined;
+    const waker = (commit: Commit | null): void => {
+      if (commit !== null && queue.length >= this.#commitsMax) isBehind = true;
+      else if (commit !== null) queue.push(commit);
+      wake();
+    };
+    const onAbort = (): void => wake();
+    this.#wakers.add(waker);
+    signal.addEventListener('abort', onAbort);
+    try {
+      while (!signal.aborted && !this.#isClosed) {
+        const commit = queue.shift();
+        if (commit !== undefined) yield commit;
+        else if (isBehind) throw compacted(fromRevision, this.#floor);
+        else await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    } finally {
+      this.#wakers.delete(waker);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+function compacted(fromRevision: number, floor: number): AppError {
+  return new AppError({ code: 'MANAGER_REVISION_COMPACTED', message: `changes after revision ${fromRevision} are not kept any more, only after ${floor}`, hint: 'read the view and watch from its revision' });
+}

@@ -1,0 +1,82 @@
+import { Worker } from 'node:worker_threads';
+import { AppError } from '../../base/app-error.ts';
+import type { ErrorCode } from '../../base/error-codes.ts';
+import type { DataKeys } from './seal.ts';
+import type { JobRunner, StorageAnswer, StorageJob } from './storage.ts';
+
+export type WorkerSetup = {
+  readonly isLog: boolean;
+  readonly dir: string;
+  readonly clusterId: string;
+  readonly memberId: string;
+  readonly segmentSizeBytes: number;
+  readonly keys: DataKeys;
+};
+
+export type WorkerReply =
+  | { readonly kind: 'opened'; readonly batches: readonly Uint8Array[]; readonly notes: readonly string[]; readonly batchBytesMax: number }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: StorageAnswer }
+  | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
+  | { readonly kind: 'closed' };
+
+export type OpenedRunner = { readonly runner: JobRunner; readonly batches: readonly Uint8Array[]; readonly notes: readonly string[]; readonly batchBytesMax: number };
+
+type Done = (error: AppError | null, answer: StorageAnswer) => void;
+
+/** Starts a thread for the log or for snapshots, and waits until it has recovered what is there. */
+export function startWorker(setup: WorkerSetup, onDeath: (error: AppError) => void): Promise<OpenedRunner> {
+  const worker = new Worker(workerUrl(), { workerData: setup, name: setup.isLog ? 'store-log' : 'store-bulk' });
+  const waiting = new Map<number, Done>();
+  let nextId = 1;
+  let closed: (() => void) | undefined;
+  const runner: JobRunner = {
+    submit: (job, done) => {
+      waiting.set(nextId, done);
+      worker.postMessage({ id: nextId, job }, movedOf(job));
+      nextId += 1;
+    },
+    close: (done) => {
+      closed = done;
+      worker.postMessage({ id: 0, job: null });
+    },
+  };
+  return new Promise((resolve, reject) => {
+    let isOpen = false;
+    const died = (error: AppError): void => {
+      if (closed !== undefined) closed();
+      else if (isOpen) onDeath(error);
+      else reject(error);
+    };
+    worker.on('message', (reply: WorkerReply) => {
+      if (reply.kind === 'answer') take(waiting, reply.id)?.(null, reply.answer);
+      else if (reply.kind === 'failed') {
+        const error = new AppError({ code: reply.code, message: reply.message, hint: reply.hint });
+        if (reply.id === 0) {
+          void worker.terminate();
+          reject(error);
+        } else take(waiting, reply.id)?.(error, { kind: 'done' });
+      } else if (reply.kind === 'opened') {
+        isOpen = true;
+        resolve({ runner, batches: reply.batches, notes: reply.notes, batchBytesMax: reply.batchBytesMax });
+      }
+    });
+    worker.on('error', (cause) => died(new AppError({ code: 'BASE_INTERNAL', message: `the thread of the store stopped: ${String(cause)}`, cause })));
+    worker.on('exit', () => died(new AppError({ code: 'BASE_INTERNAL', message: 'the thread of the store ended' })));
+  });
+}
+
+/** The bytes of a batch move to the thread instead of being copied. */
+function movedOf(job: StorageJob): ArrayBuffer[] {
+  return job.kind === 'append' ? [job.batch.buffer] : [];
+}
+
+function take(waiting: Map<number, Done>, id: number): Done | undefined {
+  const done = waiting.get(id);
+  waiting.delete(id);
+  return done;
+}
+
+/** The worker's file: TypeScript beside this one in the source tree, JavaScript beside the chunks in the bundle. */
+function workerUrl(): URL {
+  return import.meta.url.endsWith('.ts') ? new URL('./wal-worker.ts', import.meta.url) : new URL(import.meta.url.includes('/chunks/') ? '../wal-worker.js' : './wal-worker.js', import.meta.url);
+}

@@ -1,0 +1,229 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { AppError, isAppError } from '../base/app-error.ts';
+import { formatIp, parseIp } from '../base/cidr.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { NodeNetworkState } from '../model/node-network.ts';
+import { errorName } from '../os/libc.ts';
+import { deleteFlows, listFlows } from '../os/netlink-conntrack.ts';
+import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
+import { createNetworkNamespace, isNetworkNamespace, listNetworkNamespaces, removeNetworkNamespace } from '../os/netns.ts';
+import { checkState } from './checked-state.ts';
+import type { CheckedPort, CheckedState } from './checked-state.ts';
+import { buildNameTable } from './dns/name-table.ts';
+import { createDnsServer } from './dns/server.ts';
+import { buildElements, encodeElement } from './element-rules.ts';
+import { createFilter, elementKey } from './filter.ts';
+import { closeForwarding, openForwarding } from './forwarding.ts';
+import { hostResolvers } from './host-resolvers.ts';
+import { prepareNamespace } from './inner-links.ts';
+import { kernelNames } from './link-names.ts';
+import { buildGateways, buildLinks, buildRoutes, endpointOfAlias } from './link-rules.ts';
+import { createLinks } from './links.ts';
+import type { Net } from './net.ts';
+import { createPortKeeper } from './port-keeper.ts';
+import { staleFlows } from './stale-flows.ts';
+
+export type NetOptions = {
+  /** Of this data directory: all names in the kernel come from it, so several daemons can live on one host. */
+  readonly instanceId: string;
+  /** Where the namespaces' files live: a folder that a reboot may empty. */
+  readonly runRoot: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Other than 53 in tests only. */
+  readonly upstreamPort?: number;
+};
+
+const auditMs = 2000;
+
+/** The network in the kernel of the namespace that the program runs in. Errors: NET_NOT_PERMITTED without root. */
+export function createNet(options: NetOptions): Net {
+  const { clock, log } = options;
+  const names = kernelNames(options.instanceId);
+  const folder = join(options.runRoot, 'netns');
+  const pathOf = (endpointId: string): string => join(folder, checkedId(endpointId));
+  const [links, filter] = permitted(() => [createLinks(names), createFilter(names)] as const);
+  const flows = openNetlink(netlinkFamily.netfilter);
+  const ports = createPortKeeper();
+  const resolvers = hostResolvers(clock);
+  const dns = createDnsServer({ clock, log, hostResolvers: resolvers, ...(options.upstreamPort === undefined ? {} : { upstreamPort: options.upstreamPort }) });
+  const queue = createQueue();
+  let force: { readonly state: CheckedState; readonly hash: string } | null = null;
+  let repairs = 0;
+
+  const ensureNamespace = (endpointId: string): string => {
+    const path = pathOf(endpointId);
+    if (isNetworkNamespace(path)) return path;
+    removeNetworkNamespace(path);
+    try {
+      createNetworkNamespace(path, prepareNamespace);
+    } catch (cause) {
+      throw new AppError({ code: 'NET_NAMESPACE', message: `the network namespace of ${endpointId} could not be made: ${String(cause)}`, cause });
+    }
+    return path;
+  };
+
+  /** Packets first refused, then led: rules, links and routes, names. Out: how many things differed from the state. */
+  const reconcile = async (state: CheckedState): Promise<{ readonly changes: number; readonly refused: readonly AppError[] }> => {
+    const refused = ports.hold(state.ports);
+    const usable = withoutRefused(state, refused.map((one) => one.port));
+    const rules = await filter.make(buildElements(usable, names));
+    openForwarding(filter, { hasIpv6: state.networks.some((one) => one.subnet6 !== null) });
+    const wished = buildLinks(state, names);
+    const there = new Map(links.list().map((link) => [link.name, link]));
+    const complete = new Set(wished.filter((link) => isComplete(there.get(link.name), link)).map((link) => link.name));
+    const surplus = [...there.values()].filter((link) => !complete.has(link.name));
+    await links.remove(surplus.map((link) => link.index));
+    const missing = wished.filter((link) => !complete.has(link.name));
+    for (const { endpointId } of missing) ensureNamespace(endpointId);
+    links.make(missing, pathOf);
+    const routed = links.setRoutes({ routes: buildRoutes(state, wished, names), gateways: buildGateways(state) });
+    const isStale = staleFlows([...rules.removed, ...rules.added]);
+    if (isStale !== null) deleteFlows(flows, listFlows(flows).filter(isStale));
+    dns.serve(buildNameTable(state));
+    await dns.listen(buildGateways(state));
+    return { changes: rules.removed.length + rules.added.length + (rules.wasMade ? 1 : 0) + surplus.length + missing.length + routed, refused: refused.map((one) => one.error) };
+  };
+  /** A refused port that the kernel leads already was ours before the daemon's restart: it goes on being led. */
+  const withoutRefused = (state: CheckedState, refused: readonly CheckedPort[]): CheckedState => {
+    if (refused.length === 0) return state;
+    const now = filter.keysNow();
+    const isLed = (port: CheckedPort): boolean => buildElements({ networks: [], endpoints: [], ports: [port] }, names).every((one) => now.has(elementKey(encodeElement(one))));
+    return { ...state, ports: state.ports.filter((port) => !refused.includes(port) || isLed(port)) };
+  };
+
+  const repair = async (): Promise<void> => {
+    if (force === null) return;
+    const { changes } = await reconcile(force.state);
+    if (changes > 0) log.warn('net.repaired', { changes });
+    repairs += changes;
+  };
+  let stopAudit = (): void => undefined;
+  const audit = (): void => {
+    stopAudit = clock.after(auditMs, () => {
+      queue(repair).catch((error: unknown) => log.error('net.audit', { error: String(error) }));
+      audit();
+    }, true);
+  };
+  audit();
+
+  const removeLinks = createBatcher(async (endpointIds) => {
+    const gone = new Set(endpointIds);
+    await links.remove(links.list().filter((link) => gone.has(endpointOfAlias(link.alias) ?? '')).map((link) => link.index));
+  });
+  const close = async (): Promise<void> => {
+    stopAudit();
+    await queue(() => dns.close());
+    ports.close();
+    for (const one of [links, filter, flows]) one.close();
+  };
+
+  return {
+    createNamespace: (endpointId) => promised(() => ({ path: ensureNamespace(endpointId) })),
+    removeNamespace: async (endpointId) => {
+      removeNetworkNamespace(pathOf(endpointId));
+      await removeLinks(endpointId);
+    },
+    listNamespaces: () => promised(() => listNetworkNamespaces(folder)),
+    apply: (wished) =>
+      queue(async () => {
+        const state = checkState(wished);
+        if (force !== null && !filter.isUntouched()) await repair();
+        force = { state, hash: hashOf(wished) };
+        const { refused } = await reconcile(state);
+        if (refused.length > 0) throw severalErrors(refused);
+      }),
+    checkPortsFree: (list) =>
+      promised(() => {
+        for (const one of list) ports.check({ hostIp: checkedIp(one.hostIp), hostPort: one.port, protocol: one.protocol });
+      }),
+    hostSubnets: async () => {
+      const resolverNets = (await resolvers()).map((ip) => `${formatIp(ip)}/${ip.family === 4 ? 32 : 128}`);
+      return [...new Set([...links.foreignSubnets(), ...resolverNets])].sort();
+    },
+    status: () => ({ stateHash: force?.hash ?? '', repairs }),
+    close,
+    purge: async () => {
+      force = null;
+      stopAudit();
+      await queue(async () => {
+        for (const name of listNetworkNamespaces(folder)) removeNetworkNamespace(join(folder, name));
+        await links.purge();
+        closeForwarding(filter);
+        filter.purge();
+      });
+      await close();
+    },
+  };
+}
+
+/** A link counts when it was finished: its maker's note says all that it was made of. */
+function isComplete(link: { readonly alias: string; readonly isUp: boolean } | undefined, wished: { readonly alias: string }): boolean {
+  return link !== undefined && link.isUp && link.alias === wished.alias;
+}
+
+/** One after the other; a failure is its caller's and stops nobody else. */
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work, work);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+/** Gathers what comes while a run is under way into the next run: many links removed together cost as much as one. */
+function createBatcher(run: (items: readonly string[]) => Promise<void>): (item: string) => Promise<void> {
+  let waiting: string[] = [];
+  let next: Promise<void> | null = null;
+  let current: Promise<unknown> = Promise.resolve();
+  return (item) => {
+    waiting.push(item);
+    next ??= current.then(() => {
+      const items = waiting;
+      waiting = [];
+      next = null;
+      const done = run(items);
+      current = done.catch(() => undefined);
+      return done;
+    });
+    return next;
+  };
+}
+
+/** Synchronous work under an interface of promises: its errors are rejections. */
+async function promised<T>(work: () => T): Promise<T> {
+  return work();
+}
+
+function severalErrors(errors: readonly AppError[]): AppError {
+  const [first, ...rest] = errors;
+  if (first === undefined || rest.length === 0) return first ?? new AppError({ code: 'BASE_INTERNAL', message: 'no error' });
+  return new AppError({ code: first.code, message: errors.map((one) => one.message).join('; '), hint: first.hint });
+}
+
+function hashOf(state: NodeNetworkState): string {
+  return createHash('sha256').update(JSON.stringify(state)).digest('hex');
+}
+
+function checkedId(endpointId: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(endpointId)) throw new AppError({ code: 'NET_BAD_STATE', message: `${JSON.stringify(endpointId)} is no endpoint's id` });
+  return endpointId;
+}
+
+function checkedIp(text: string): CheckedPort['hostIp'] {
+  const ip = parseIp(text);
+  if (ip === null) throw new AppError({ code: 'NET_BAD_STATE', message: `${JSON.stringify(text)} is no address of a host` });
+  return ip;
+}
+
+function permitted<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (cause) {
+    if (isAppError(cause) || errorName(cause) !== 'EPERM') throw cause;
+    throw new AppError({ code: 'NET_NOT_PERMITTED', message: 'the network of containers can only be made by root', hint: 'run the daemon with sudo', cause });
+  }
+}

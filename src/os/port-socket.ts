@@ -1,0 +1,109 @@
+import { closeSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import type { Ip } from '../base/cidr.ts';
+import { ipToBytes } from '../base/cidr.ts';
+import { errnoOf, errorName, libcFunction } from './libc.ts';
+
+/**
+ * Sockets made by hand, so that one system call after the other decides: a port is ours or it is not, without a turn of the
+ * event loop in between. The descriptors may be given to node:net (`listen({fd})`) or node:dgram (`bind({fd})`).
+ */
+const afInet = 2;
+const afInet6 = 10;
+const sockStream = 1;
+const sockDgram = 2;
+const sockFlags = 0o2004000;
+const solSocket = 1;
+const soReuseAddr = 2;
+const solIpv6 = 41;
+const ipv6Only = 26;
+
+/** In use; not an address of this host; a family that this host does not have. */
+export const portErrno = { inUse: 98, notLocal: 99, noFamily: 97 } as const;
+
+let bound: ReturnType<typeof bind> | undefined;
+
+function bind(): Readonly<Record<'socket' | 'setsockopt' | 'bind' | 'listen', ReturnType<typeof libcFunction>>> {
+  return {
+    socket: libcFunction('int socket(int domain, int type, int protocol)'),
+    setsockopt: libcFunction('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t size)'),
+    bind: libcFunction('int bind(int fd, const uint8_t *address, uint32_t size)'),
+    listen: libcFunction('int listen(int fd, int backlog)'),
+  };
+}
+
+/**
+ * A socket bound to an address, TCP ones listening: nobody else can take the port while it is open.
+ * Out: the descriptor, or the error's number when it can't be had (see `portErrno`).
+ */
+export function openPort(options: { readonly ip: Ip; readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly backlog: number }): { readonly fd: number } | { readonly errno: number } {
+  bound ??= bind();
+  const isV4 = options.ip.family === 4;
+  const fd = bound.socket(isV4 ? afInet : afInet6, (options.protocol === 'tcp' ? sockStream : sockDgram) | sockFlags, 0);
+  if (fd < 0) return { errno: errnoOf(fd) };
+  const on = Buffer.from(Int32Array.of(1).buffer);
+  // TCP: connections that linger from an earlier server must not count as an occupant; a listening one still does.
+  if (options.protocol === 'tcp') bound.setsockopt(fd, solSocket, soReuseAddr, on, 4);
+  if (!isV4) bound.setsockopt(fd, solIpv6, ipv6Only, on, 4);
+  const address = socketAddress(options.ip, options.port);
+  const errno = errnoOf(bound.bind(fd, address, address.length)) || (options.protocol === 'tcp' ? errnoOf(bound.listen(fd, options.backlog)) : 0);
+  if (errno === 0) return { fd };
+  closeSync(fd);
+  return { errno };
+}
+
+export function closePort(fd: number): void {
+  closeSync(fd);
+}
+
+/** sockaddr_in and sockaddr_in6. */
+function socketAddress(ip: Ip, port: number): Buffer {
+  const bytes = Buffer.alloc(ip.family === 4 ? 16 : 28);
+  bytes.writeUInt16LE(ip.family === 4 ? afInet : afInet6, 0);
+  bytes.writeUInt16BE(port, 2);
+  bytes.set(ipToBytes(ip), ip.family === 4 ? 4 : 8);
+  return bytes;
+}
+
+/** Who holds a port, for an error's text: `nginx (pid 812)`; null where that can't be seen. Reads /proc, up to tens of milliseconds. */
+export function findPortHolder(options: { readonly port: number; readonly protocol: 'tcp' | 'udp' }): string | null {
+  const inodes = new Set([...socketInodes(options.protocol, options.port), ...socketInodes(`${options.protocol}6`, options.port)]);
+  if (inodes.size === 0) return null;
+  for (const pid of listOrEmpty('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const fd of listOrEmpty(`/proc/${pid}/fd`)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(readOrEmpty(() => readlinkSync(`/proc/${pid}/fd/${fd}`)))?.[1];
+      if (inode !== undefined && inodes.has(inode)) return `${readOrEmpty(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim()} (pid ${pid})`;
+    }
+  }
+  return null;
+}
+
+/** Columns of /proc/net/tcp: number, local address:port in hexadecimal, remote, state (0A listens; udp has 07), …, inode as the tenth. */
+function socketInodes(table: string, port: number): string[] {
+  const text = readOrEmpty(() => readFileSync(`/proc/thread-self/net/${table}`, 'utf8'));
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return text.split('\n').flatMap((line) => {
+    const columns = line.trim().split(/\s+/);
+    const isOpen = table.startsWith('udp') || columns[3] === '0A';
+    return isOpen && columns[1]?.endsWith(wanted) === true && columns[9] !== undefined ? [columns[9]] : [];
+  });
+}
+
+function listOrEmpty(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (errorName(error) === null) throw error;
+    return [];
+  }
+}
+
+/** NOTE: processes end while we look; what can't be read any more is nobody's. */
+function readOrEmpty(read: () => string): string {
+  try {
+    return read();
+  } catch (error) {
+    if (errorName(error) === null) throw error;
+    return '';
+  }
+}
