@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError, isAppError } from '../base/app-error.ts';
 import { formatIp, parseIp } from '../base/cidr.ts';
+import type { IpFamily } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { NodeNetworkState } from '../model/node-network.ts';
@@ -15,7 +16,7 @@ import { buildNameTable } from './dns/name-table.ts';
 import { createDnsServer } from './dns/server.ts';
 import { buildElements, encodeElement } from './element-rules.ts';
 import { createFilter, elementKey } from './filter.ts';
-import { closeForwarding, openForwarding } from './forwarding.ts';
+import { createForwarding } from './forwarding.ts';
 import { hostResolvers } from './host-resolvers.ts';
 import { prepareNamespace } from './inner-links.ts';
 import { kernelNames } from './link-names.ts';
@@ -46,6 +47,7 @@ export function createNet(options: NetOptions): Net {
   const pathOf = (endpointId: string): string => join(folder, checkedId(endpointId));
   const [links, filter] = permitted(() => [createLinks(names), createFilter(names)] as const);
   const flows = openNetlink(netlinkFamily.netfilter);
+  const forwarding = createForwarding(options.runRoot);
   const ports = createPortKeeper();
   const resolvers = hostResolvers(clock);
   const dns = createDnsServer({ clock, log, hostResolvers: resolvers, ...(options.upstreamPort === undefined ? {} : { upstreamPort: options.upstreamPort }) });
@@ -69,8 +71,10 @@ export function createNet(options: NetOptions): Net {
   const reconcile = async (state: CheckedState): Promise<{ readonly changes: number; readonly refused: readonly AppError[] }> => {
     const refused = ports.hold(state.ports);
     const usable = withoutRefused(state, refused.map((one) => one.port));
-    const rules = await filter.make(buildElements(usable, names));
-    openForwarding(filter, { hasIpv6: state.networks.some((one) => one.subnet6 !== null) });
+    const needed: readonly IpFamily[] = state.networks.some((one) => one.subnet6 !== null) ? [4, 6] : state.networks.length > 0 ? [4] : [];
+    const guarded = await forwarding.plan(needed);
+    const rules = await filter.make(buildElements(usable, names, guarded));
+    forwarding.open(needed);
     const wished = buildLinks(state, names);
     const there = new Map(links.list().map((link) => [link.name, link]));
     const complete = new Set(wished.filter((link) => isComplete(there.get(link.name), link)).map((link) => link.name));
@@ -151,7 +155,7 @@ export function createNet(options: NetOptions): Net {
       await queue(async () => {
         for (const name of listNetworkNamespaces(folder)) removeNetworkNamespace(join(folder, name));
         await links.purge();
-        closeForwarding(filter);
+        await forwarding.close({ hasNeighbours: filter.neighbours().length > 0 });
         filter.purge();
       });
       await close();

@@ -1,5 +1,5 @@
 import { cidrLast, formatCidr, formatIp, ipToBytes } from '../base/cidr.ts';
-import type { Cidr, Ip } from '../base/cidr.ts';
+import type { Cidr, Ip, IpFamily } from '../base/cidr.ts';
 import type { NftElement } from '../os/netlink-nft.ts';
 import type { CheckedAttachment, CheckedPort, CheckedState } from './checked-state.ts';
 import { setNames, targetSlots } from './filter-rules.ts';
@@ -8,12 +8,13 @@ import type { KernelNames } from './link-names.ts';
 
 /**
  * The wished state as elements of the sets and maps of filter-rules.ts.
- * In: a checked state. Out: every element, in the order of the state. Bound: O(attachments + ports × targets).
+ * In: a checked state, and the families whose forwarding was off before us. Out: every element, in the order of the state. Bound: O(attachments + ports × targets).
  */
 export type Element = { readonly set: string; readonly key: readonly Part[]; readonly data: readonly Part[] | null };
 
 /** A part of a concatenation, as nftables' types name them. */
 export type Part =
+  | { readonly kind: 'family'; readonly family: IpFamily }
   | { readonly kind: 'link'; readonly name: string }
   | { readonly kind: 'ip'; readonly ip: Ip }
   | { readonly kind: 'subnet'; readonly subnet: Cidr }
@@ -21,8 +22,9 @@ export type Part =
   | { readonly kind: 'port'; readonly port: number }
   | { readonly kind: 'slot'; readonly slot: number };
 
-export function buildElements(state: CheckedState, names: KernelNames): Element[] {
+export function buildElements(state: CheckedState, names: KernelNames, guarded: readonly IpFamily[] = []): Element[] {
   return [
+    ...guarded.map((family) => element(setNames.guarded, [{ kind: 'family', family }])),
     ...state.networks.flatMap((network) => [network.subnet, ...(network.subnet6 === null ? [] : [network.subnet6])]).map((subnet) => element(setNames.same[at(subnet)], [{ kind: 'subnet', subnet }, { kind: 'subnet', subnet }])),
     ...state.endpoints.flatMap((endpoint) => endpoint.attachments.flatMap((one) => attachmentElements(one, hostLinkName(names, endpoint.id, one.interfaceName)))),
     ...state.ports.flatMap(portElements),
@@ -89,6 +91,8 @@ function at(one: { readonly family: 4 | 6 }): 0 | 1 {
 function encodePart(part: Part, isEnd: boolean): Buffer {
   const bytes = Buffer.alloc(part.kind === 'link' ? 16 : 4);
   switch (part.kind) {
+    case 'family':
+      return Buffer.of(part.family === 4 ? 2 : 10);
     case 'link':
       bytes.write(part.name, 'latin1');
       return bytes;
@@ -110,6 +114,8 @@ function encodePart(part: Part, isEnd: boolean): Buffer {
 
 function formatPart(part: Part): string {
   switch (part.kind) {
+    case 'family':
+      return `ipv${part.family}`;
     case 'link':
       return JSON.stringify(part.name);
     case 'ip':

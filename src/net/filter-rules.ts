@@ -34,10 +34,12 @@ export const setNames = {
   portMany: ['port_many4', 'port_many6'],
   closedAt: ['closed_at4', 'closed_at6'],
   closed: ['closed4', 'closed6'],
+  /** Families whose forwarding we switched on. */
+  guarded: 'guarded',
 } as const;
 
-/** Not derived from the state: which families' forwarding we switched on, and what the rules looked like when they were made. */
-export const ownSets = { guarded: 'guarded', facts: 'facts' } as const;
+/** Not derived from the state: what the rules looked like when they were made. */
+export const factsMap = 'facts';
 
 const setsText = `	set sources4 { type ifname . ipv4_addr; }
 	set sources6 { type ifname . ipv6_addr; }

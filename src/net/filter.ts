@@ -6,7 +6,7 @@ import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
 import { runNft } from '../os/nft.ts';
 import { encodeElement } from './element-rules.ts';
 import type { Element } from './element-rules.ts';
-import { buildFilterTable, ownSets, setNames } from './filter-rules.ts';
+import { buildFilterTable, factsMap, setNames } from './filter-rules.ts';
 import { anyTablePrefix } from './link-names.ts';
 import type { KernelNames } from './link-names.ts';
 
@@ -21,18 +21,11 @@ export type Filter = {
   readonly isUntouched: () => boolean;
   /** The elements that the kernel has now, as keys of `elementKey`; empty where there is no table. */
   readonly keysNow: () => ReadonlySet<string>;
-  /** Notes that forwarding of a family was off before us: then it stays off between other links. */
-  readonly guard: (family: GuardedFamily) => void;
-  readonly guarded: () => readonly number[];
   /** Tables of other instances on this host. */
   readonly neighbours: () => readonly string[];
   readonly purge: () => void;
   readonly close: () => void;
 };
-
-/** As netfilter numbers them. */
-export const guardFamily = { ipv4: 2, ipv6: 10 } as const;
-export type GuardedFamily = (typeof guardFamily)[keyof typeof guardFamily];
 
 const elementSets: readonly string[] = Object.values(setNames).flat();
 const fact = { text: 1, rules: 2 } as const;
@@ -58,17 +51,14 @@ export function createFilter(names: KernelNames): Filter {
   const read = (): ReadonlyMap<string, NftElement> => new Map(elementSets.flatMap(listIfThere).map((one) => [elementKey(one), one]));
   const isIntact = (): boolean => {
     if (!hasTable(socket, table)) return false;
-    const facts = new Map(listIfThere(ownSets.facts).map((one) => [one.key.readUInt32LE(0), one.data?.readUInt32LE(0)]));
+    const facts = new Map(listIfThere(factsMap).map((one) => [one.key.readUInt32LE(0), one.data?.readUInt32LE(0)]));
     return facts.get(fact.text) === textDigest && facts.get(fact.rules) === digestOf(listRules(socket, table));
   };
-  const guarded = (): number[] => listIfThere(ownSets.guarded).map((one) => one.key.readUInt8(0));
   const remake = async (): Promise<void> => {
-    const kept = guarded();
     await runNft(`table inet ${table} {}\ndelete table inet ${table}\n${text}`);
     const add = [
       factElement(fact.text, textDigest),
       factElement(fact.rules, digestOf(listRules(socket, table))),
-      ...kept.map(guardElement),
     ];
     changeElements(socket, { table, remove: [], add });
   };
@@ -95,12 +85,6 @@ export function createFilter(names: KernelNames): Filter {
     },
     isUntouched: () => known !== null && generation(socket) === seenGeneration,
     keysNow: () => new Set((known ?? read()).keys()),
-    guard: (family) => {
-      if (guarded().includes(family)) return;
-      changeElements(socket, { table, remove: [], add: [guardElement(family)] });
-      seenGeneration = generation(socket);
-    },
-    guarded,
     neighbours: () => listTables(socket).filter((one) => one.startsWith(anyTablePrefix) && one !== table),
     purge: () => {
       known = null;
@@ -115,13 +99,9 @@ export function elementKey(one: NftElement): string {
   return `${one.set} ${one.key.toString('latin1')}${one.keyEnd === null ? '' : one.keyEnd.toString('latin1')}`;
 }
 
-function guardElement(family: number): NftElement {
-  return { set: ownSets.guarded, key: Buffer.of(family), keyEnd: null, data: null };
-}
-
 function factElement(key: number, value: number): NftElement {
   const number = (one: number): Buffer => Buffer.from(Uint32Array.of(one).buffer);
-  return { set: ownSets.facts, key: number(key), keyEnd: null, data: number(value) };
+  return { set: factsMap, key: number(key), keyEnd: null, data: number(value) };
 }
 
 function isEqual(a: NftElement | undefined, b: NftElement): boolean {

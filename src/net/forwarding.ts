@@ -1,32 +1,60 @@
+import { join } from 'node:path';
+import type { IpFamily } from '../base/cidr.ts';
+import { ensureDir, readTextIfThere, removeFile, writeFileDurable } from '../os/files.ts';
 import { listSysctls, readSysctl, writeSysctl } from '../os/sysctl.ts';
-import { guardFamily } from './filter.ts';
-import type { Filter } from './filter.ts';
-
-const forward4 = 'net/ipv4/ip_forward';
-const forward6 = 'net/ipv6/conf/all/forwarding';
 
 /**
- * Switches the host's forwarding on. Where it was off, the rules first learn to keep it off between links that are not ours:
- * a laptop must not become a router because it runs containers. IPv6 only when a network has it, since a host that forwards
- * IPv6 stops listening to its own router unless it is told not to.
+ * The host's forwarding. Where it was off before us, it stays off between links that are not ours: a laptop must not become a
+ * router because it runs containers. That it was off is noted in a file before it is switched on, so that a daemon that was
+ * killed, or whose table was flushed, still knows. A reboot empties the folder, and switches forwarding off.
  */
-export function openForwarding(filter: Filter, options: { readonly hasIpv6: boolean }): void {
-  if (readSysctl(forward4) === '0') {
-    filter.guard(guardFamily.ipv4);
-    writeSysctl(forward4, '1');
-  }
-  if (!options.hasIpv6 || readSysctl(forward6) !== '0') return;
-  filter.guard(guardFamily.ipv6);
-  for (const link of listSysctls('net/ipv6/conf')) {
-    if (readSysctl(`net/ipv6/conf/${link}/accept_ra`) === '1') writeSysctl(`net/ipv6/conf/${link}/accept_ra`, '2');
-  }
-  writeSysctl(forward6, '1');
+export type Forwarding = {
+  /** Notes what is needed and is off now. Out: the families to guard, which the rules must know before `open`. */
+  readonly plan: (needed: readonly IpFamily[]) => Promise<readonly IpFamily[]>;
+  readonly open: (needed: readonly IpFamily[]) => void;
+  /** Off again where it was off, unless another instance on this host still needs it. */
+  readonly close: (options: { readonly hasNeighbours: boolean }) => Promise<void>;
+};
+
+const switches: Readonly<Record<IpFamily, string>> = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' };
+const families: readonly IpFamily[] = [4, 6];
+
+export function createForwarding(runRoot: string): Forwarding {
+  const note = join(runRoot, 'forwarding-was-off');
+  const noted = async (): Promise<readonly IpFamily[]> => {
+    const words = ((await readTextIfThere(note)) ?? '').split(/\s+/);
+    return families.filter((family) => words.includes(String(family)));
+  };
+  let known: readonly IpFamily[] | null = null;
+  return {
+    plan: async (needed) => {
+      known ??= await noted();
+      const before = known;
+      const more = needed.filter((family) => !before.includes(family) && readSysctl(switches[family]) === '0');
+      if (more.length > 0) {
+        known = families.filter((family) => before.includes(family) || more.includes(family));
+        await ensureDir(runRoot);
+        await writeFileDurable(note, `${known.join(' ')}\n`);
+      }
+      return known;
+    },
+    open: (needed) => {
+      if (needed.includes(6) && readSysctl(switches[6]) === '0') keepListeningToRouters();
+      for (const family of needed) writeSysctl(switches[family], '1');
+    },
+    close: async ({ hasNeighbours }) => {
+      const off = await noted();
+      if (!hasNeighbours) for (const family of off) writeSysctl(switches[family], '0');
+      await removeFile(note);
+      known = null;
+    },
+  };
 }
 
-/** Off again where we switched it on, unless another instance on this host still needs it. */
-export function closeForwarding(filter: Filter): void {
-  const guarded = filter.guarded();
-  if (filter.neighbours().length > 0) return;
-  if (guarded.includes(guardFamily.ipv4)) writeSysctl(forward4, '0');
-  if (guarded.includes(guardFamily.ipv6)) writeSysctl(forward6, '0');
+/** A host that forwards IPv6 stops taking its own default route from its router, unless it is told to go on (2). */
+function keepListeningToRouters(): void {
+  for (const link of listSysctls('net/ipv6/conf')) {
+    const path = `net/ipv6/conf/${link}/accept_ra`;
+    if (readSysctl(path) === '1') writeSysctl(path, '2');
+  }
 }

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+import type { ViteUserConfig } from 'vitest/config';
+
+// The tests that need root, the kernel, a runtime or a registry. One process a file: a file may move into namespaces of its own.
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: ['test/e2e/**/*.e2e.ts'],
+    pool: 'forks',
+    isolate: true,
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
+export default config;
