@@ -185,9 +185,6 @@ export type TaskAttachment = {
   readonly aliases: readonly string[];
 };
 
-/** A port of the node that leads to this task's container: what the allocator chose from the file's ports. */
-export type PublishedTaskPort = { readonly hostIp: string; readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' };
-
 /** One container of a service, from its wish to its removal. */
 export type TaskObject = ObjectBase<'task'> & {
   readonly projectName: string;

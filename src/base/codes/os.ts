@@ -6,4 +6,5 @@ export const osCodes = {
   OS_DATA_DIR_LOCKED: 'Another process uses this data directory.',
   OS_NETLINK: 'The kernel refused a change to the network.',
   OS_NFT: 'The kernel or the nft command refused a set of firewall rules.',
+  OS_DAEMON_START: 'The daemon ended before it was ready.',
 } as const;

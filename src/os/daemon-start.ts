@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { AppError } from '../base/app-error.ts';
+
+/**
+ * Starts the daemon in a session of its own and resolves when it says on descriptor 3 that it is ready.
+ * Errors: OS_DAEMON_START with the end of its log, when it ends before that.
+ */
+export function startDaemon(options: { readonly script: string; readonly logDir: string; readonly env: Readonly<Record<string, string | undefined>> }): Promise<void> {
+  mkdirSync(options.logDir, { recursive: true, mode: 0o700 });
+  const logFile = `${options.logDir}/daemon.log`;
+  const log = openSync(logFile, 'a', 0o600);
+  // NOTE: without its own session a Ctrl-C of the terminal would reach the daemon too; `/` so that it keeps no directory busy.
+  const child = spawn(process.execPath, [options.script, 'daemon', '--ready-fd', '3'], { detached: true, cwd: '/', env: options.env, stdio: ['ignore', log, log, 'pipe'] });
+  closeSync(log);
+  return new Promise((resolve, reject) => {
+    const failed = (why: string): void => reject(new AppError({ code: 'OS_DAEMON_START', message: `the daemon did not start: ${why}`, hint: lastLines(logFile) }));
+    child.once('error', (error) => failed(error.message));
+    child.once('exit', (code, signal) => failed(`it ended with ${signal ?? `code ${code ?? 0}`}`));
+    const ready = child.stdio[3];
+    ready?.once('data', () => {
+      ready.destroy();
+      child.removeAllListeners('exit');
+      child.unref();
+      resolve();
+    });
+  });
+}
+
+function lastLines(file: string): string {
+  try {
+    return `the end of ${file}:\n${readFileSync(file, 'utf8').trimEnd().split('\n').slice(-5).map((line) => `    ${line}`).join('\n')}`;
+  } catch {
+    return `see ${file}`;
+  }
+}

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+
+/** One thing the machine must have. `fix` is a line to paste. */
+export type Check = { readonly name: string; readonly isOk: boolean; readonly isRequired: boolean; readonly found: string; readonly fix: string | null };
+
+/** Looks at this machine, changes nothing. `path` is the PATH to search. */
+export function examineMachine(path: string): Check[] {
+  const apt = (name: string): string => `sudo apt-get install -y ${name}`;
+  const crun = versionOf('crun', path);
+  const runc = versionOf('runc', path);
+  return [
+    check('Linux', process.platform === 'linux', process.platform, 'Flotilla runs containers on Linux; on another system use a virtual machine'),
+    check('root', process.getuid?.() === 0, `uid ${process.getuid?.() ?? '?'}`, 'run the daemon as root: sudo flotilla daemon'),
+    check('OCI runtime', crun !== null || runc !== null, [crun, runc].filter((one) => one !== null).join('; ') || 'neither crun nor runc', apt('crun')),
+    check('conmon', versionOf('conmon', path) !== null, versionOf('conmon', path) ?? 'not found', apt('conmon')),
+    check('nftables', versionOf('nft', path) !== null, versionOf('nft', path) ?? 'not found', apt('nftables')),
+    check('overlayfs', fileSystems().includes('overlay'), fileSystems().includes('overlay') ? 'in the kernel' : 'not in /proc/filesystems', 'sudo modprobe overlay'),
+    check('cgroups', cgroupVersion() !== null, cgroupVersion() ?? 'no hierarchy is mounted', 'mount cgroup v2: sudo mount -t cgroup2 none /sys/fs/cgroup'),
+    check('nf_tables', existsSync('/proc/net/netfilter') || existsSync('/proc/sys/net/netfilter'), 'netfilter in the kernel', 'sudo modprobe nf_tables'),
+    check('IP forwarding can be set', isWritable('/proc/sys/net/ipv4/ip_forward'), isWritable('/proc/sys/net/ipv4/ip_forward') ? 'yes' : '/proc/sys is read-only here', 'run on a host, or in a container with --privileged'),
+    { ...check('init for `init: true`', initProgram(path) !== null, initProgram(path) ?? 'not found', apt('tini')), isRequired: false },
+    { ...check('memory', availableBytes() > 256e6, `${Math.round(availableBytes() / 1e6)} MB available`, 'stop what is not needed'), isRequired: false },
+  ];
+}
+
+function check(name: string, isOk: boolean, found: string, fix: string): Check {
+  return { name, isOk, isRequired: true, found, fix: isOk ? null : fix };
+}
+
+function versionOf(program: string, path: string): string | null {
+  try {
+    return execFileSync(program, ['--version'], { encoding: 'utf8', env: { PATH: path }, stdio: ['ignore', 'pipe', 'ignore'], timeout: 5000 }).split('\n')[0] ?? program;
+  } catch {
+    return null;
+  }
+}
+
+function initProgram(path: string): string | null {
+  const names = ['docker-init', 'tini-static', 'tini', 'catatonit'];
+  for (const name of names) {
+    for (const dir of path.split(':')) {
+      if (existsSync(`${dir}/${name}`)) return `${dir}/${name}`;
+    }
+  }
+  return null;
+}
+
+function fileSystems(): string {
+  return readText('/proc/filesystems');
+}
+
+function cgroupVersion(): string | null {
+  const mounts = readText('/proc/self/mounts');
+  if (/ \/sys\/fs\/cgroup cgroup2 /.test(mounts)) return 'version 2';
+  return / cgroup /.test(mounts) ? 'version 1' : null;
+}
+
+function availableBytes(): number {
+  const match = /MemAvailable:\s+(\d+) kB/.exec(readText('/proc/meminfo'));
+  return Number(match?.[1] ?? 0) * 1024;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
