@@ -15,36 +15,56 @@ export function runSchedule(options: { readonly seed: number; readonly steps: nu
     limits: { electionTicks: 5 },
     ...(options.mutations === undefined ? {} : { mutations: options.mutations }),
   });
-  for (let step = 0; step < options.steps; step += 1) {
-    act(world);
+  const weather = weathers[Math.floor(options.seed / sizes.length) % weathers.length];
+  for (let step = 0; weather !== undefined && step < options.steps; step += 1) {
+    act(world, weather);
     if (step % 50 === 0) world.checkLogMatching();
   }
   finish(world);
   return world;
 }
 
+type Weights = { readonly persist: number; readonly crash: number; readonly cut: number; readonly members: number };
+
+/** Kinds of bad weather; the seed chooses one. */
+const weathers: readonly Weights[] = [
+  { persist: 180, crash: 8, cut: 15, members: 7 },
+  { persist: 90, crash: 40, cut: 15, members: 4 },
+  { persist: 180, crash: 4, cut: 50, members: 4 },
+  { persist: 150, crash: 12, cut: 25, members: 30 },
+];
+
 /** One thing happens. */
-function act(world: World): void {
-  const dice = randomBelow(world.random, 1000);
+function act(world: World, weather: Weights): void {
   const member = world.pick(world.up());
   if (member === null) {
     restartOne(world);
     return;
   }
-  if (dice < 330) deliverOne(world);
-  else if (dice < 480) world.tick(member.id);
-  else if (dice < 660) member.persistOne();
-  else if (dice < 800) member.applyOne();
-  else if (dice < 870) proposeSome(world);
-  else if (dice < 910) world.read(member.id);
-  else if (dice < 925) member.compact(randomBelow(world.random, 4));
-  else if (dice < 940) partition(world);
-  else if (dice < 960) world.heal();
-  else if (dice < 968) member.crash(randomBelow(world.random, member.jobs.length + 1));
-  else if (dice < 985) restartOne(world);
-  else if (dice < 992) changeMembers(world);
-  else if (dice < 996) transfer(world);
-  else lateTick(world, member);
+  const actions: readonly (readonly [number, () => void])[] = [
+    [330, () => deliverOne(world)],
+    [150, () => world.tick(member.id)],
+    [weather.persist, () => member.persistOne()],
+    [140, () => member.applyOne()],
+    [70, () => proposeSome(world)],
+    [40, () => world.read(member.id)],
+    [15, () => member.compact(randomBelow(world.random, 4))],
+    [weather.cut, () => partition(world)],
+    [20, () => world.heal()],
+    [weather.crash, () => member.crash(randomBelow(world.random, member.jobs.length + 1))],
+    [weather.crash + 15, () => restartOne(world)],
+    [weather.members, () => changeMembers(world)],
+    [5, () => transfer(world)],
+    [5, () => lateTick(world, member)],
+  ];
+  let dice = randomBelow(world.random, actions.reduce((sum, [weight]) => sum + weight, 0));
+  for (const [weight, run] of actions) {
+    if (dice < weight) {
+      run();
+      return;
+    }
+    dice -= weight;
+  }
 }
 
 /** Mostly in order, sometimes any message, sometimes twice, sometimes never. */

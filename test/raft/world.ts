@@ -70,6 +70,7 @@ export class Member {
   answered: { readonly context: number; readonly index: Index }[] = [];
   failed: number[] = [];
   checkedCommit: Index = 0;
+  wasLeader = false;
 
   constructor(world: World, id: MemberId, conf: ConfState) {
     this.world = world;
@@ -93,6 +94,7 @@ export class Member {
   crash(kept: number): void {
     for (const job of this.jobs.slice(0, kept)) this.#write(job);
     this.isUp = false;
+    this.wasLeader = false;
     this.jobs = [];
     this.toApply = [];
     this.answered = [];
@@ -154,6 +156,7 @@ export class Member {
   applyOne(): boolean {
     const entry = this.toApply.shift();
     if (entry === undefined) return false;
+    if (this.storage.term(entry.index) !== entry.term && this.storage.firstIndex() <= entry.index) throw new Broken(`${this.id} applies entry ${entry.index} before it is durable here`);
     this.world.ledger.applied(this.id, entry);
     if (entry.kind === 'conf') {
       this.conf = this.core.applyConfChange(entry);
@@ -250,9 +253,11 @@ export class World {
   checkDurable(by: Member): void {
     const { role, conf, hardState } = by.core.status();
     const index = hardState.commit;
-    if (index <= by.checkedCommit) return;
-    by.checkedCommit = index;
-    if (role !== 'leader') return;
+    // NOTE: only what it decided itself as leader; what it was told may have been decided under another configuration.
+    const isDecided = role === 'leader' && by.wasLeader && index > by.checkedCommit;
+    by.wasLeader = role === 'leader';
+    by.checkedCommit = Math.max(index, by.checkedCommit);
+    if (!isDecided) return;
     const term = by.core.termAt(index);
     const holds = (id: MemberId): boolean => {
       const member = this.members.get(id);
