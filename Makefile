@@ -41,3 +41,10 @@ golden: build       ## rewrites the golden texts: read the diff before you commi
 .PHONY: conformance
 conformance: build  ## the Compose language against cases from outside (CASES=dir, default ../shared/conformance)
 	node test/conformance/run.ts $(CASES)
+
+SEEDS ?= 1000
+SEED ?= 1
+JOBS ?= 1
+.PHONY: sim
+sim: node_modules  ## whole managers under simulated faults: SEEDS=n [SEED=first] [JOBS=n]; SEEDS=1 SEED=s replays one with its trace
+	@node test/sim/main.ts $(SEEDS) $(SEED) $(JOBS)

@@ -17,4 +17,5 @@ export const managerCodes = {
   MANAGER_MEMBER_REFUSED: 'A change of the managers that breaks a rule, or comes at a bad moment.',
   MANAGER_QUORUM_AT_RISK: 'A removal after which the reachable managers would be no majority.',
   MANAGER_STORE_DAMAGED: 'A small file of the store (identity, keys) cannot be read.',
+  MANAGER_BAD_MESSAGE: 'A message of another manager that cannot be read.',
 } as const;

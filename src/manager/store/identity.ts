@@ -12,8 +12,8 @@ export type Identity = {
   /** Grows when a cluster is recovered from a lost quorum or restored, so that members of before can't come back. */
   readonly incarnation: number;
   readonly memberId: MemberId;
-  /** The first member of its cluster starts as the only voter; every other with nothing, and hears from the leader. */
-  readonly isFirst: boolean;
+  /** Who voted before the first entry of the log: the state that every member of the cluster starts from. */
+  readonly firstVoters: readonly MemberId[];
   /** Addresses to begin with; the log tells later ones. */
   readonly knownPeers: readonly { readonly id: MemberId; readonly address: string }[];
 };
@@ -21,7 +21,8 @@ export type Identity = {
 const fileName = 'identity.json';
 
 export function firstIdentity(random: Random): Identity {
-  return { format: 1, clusterId: randomId(random), incarnation: 1, memberId: randomId(random), isFirst: true, knownPeers: [] };
+  const memberId = randomId(random);
+  return { format: 1, clusterId: randomId(random), incarnation: 1, memberId, firstVoters: [memberId], knownPeers: [] };
 }
 
 /** Cluster and incarnation, as the log, snapshots and peers compare them. */
@@ -34,12 +35,12 @@ export function readIdentity(disk: Disk, dir: string): Identity | null {
   if (value === undefined) return null;
   if (
     typeof value !== 'object' || value === null || !('format' in value) || !('clusterId' in value) || !('incarnation' in value) || !('memberId' in value) ||
-    !('isFirst' in value) || !('knownPeers' in value) || !Array.isArray(value.knownPeers)
+    !('firstVoters' in value) || !Array.isArray(value.firstVoters) || !('knownPeers' in value) || !Array.isArray(value.knownPeers)
   ) throw unreadable(dir, 'a field is missing');
-  const { format, clusterId, incarnation, memberId, isFirst, knownPeers } = value;
+  const { format, clusterId, incarnation, memberId, firstVoters, knownPeers } = value;
   if (format !== 1) throw new AppError({ code: 'MANAGER_WAL_FOREIGN', message: `${dir} has format ${String(format)}, this version reads format 1`, hint: 'start the version of Flotilla that wrote it' });
-  if (typeof clusterId !== 'string' || typeof incarnation !== 'number' || typeof memberId !== 'string' || typeof isFirst !== 'boolean') throw unreadable(dir, 'a field has another type');
-  return { format, clusterId, incarnation, memberId, isFirst, knownPeers: knownPeers.map((peer: unknown) => parsePeer(dir, peer)) };
+  if (typeof clusterId !== 'string' || typeof incarnation !== 'number' || typeof memberId !== 'string') throw unreadable(dir, 'a field has another type');
+  return { format, clusterId, incarnation, memberId, firstVoters: firstVoters.map(String), knownPeers: knownPeers.map((peer: unknown) => parsePeer(dir, peer)) };
 }
 
 export function writeIdentity(disk: Disk, dir: string, identity: Identity): void {

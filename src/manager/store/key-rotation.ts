@@ -1,22 +1,32 @@
-import { randomBytes } from 'node:crypto';
 import type { AppError } from '../../base/app-error.ts';
 import type { Secret } from '../../base/secret.ts';
-import { realDisk } from '../../os/disk.ts';
+import type { Disk } from '../../os/disk.ts';
 import { addDataKey, dropKeys, makeUnlockKey, rewrapKeys } from './key-file.ts';
 import type { OpenedKeys } from './key-file.ts';
 import type { StoreNode } from './node.ts';
 import type { JobRunner, StorageAnswer, StorageJob } from './storage.ts';
+
+export type KeyRotationOptions = {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly opened: OpenedKeys;
+  readonly unlockKey: Secret | null;
+  /** The log's and the snapshots' runner; one where they are the same. */
+  readonly runners: readonly JobRunner[];
+  readonly node: StoreNode;
+};
 
 /**
  * Changes the keys of the files while the store runs. A new data key is durable in the key file before anything uses it; then new records
  * are written with it, a snapshot is made, and when no file needs an old key any more, it is dropped. A crash in between leaves all keys there.
  */
 export class KeyRotation {
-  readonly #options: { readonly dir: string; readonly unlockKey: Secret | null; readonly runners: readonly JobRunner[]; readonly node: StoreNode };
+  readonly #options: KeyRotationOptions;
   #opened: OpenedKeys;
   #unlockKey: Secret | null;
 
-  constructor(options: { readonly dir: string; readonly opened: OpenedKeys; readonly unlockKey: Secret | null; readonly runners: readonly JobRunner[]; readonly node: StoreNode }) {
+  constructor(options: KeyRotationOptions) {
     this.#options = options;
     this.#opened = options.opened;
     this.#unlockKey = options.unlockKey;
@@ -30,39 +40,50 @@ export class KeyRotation {
     return this.#opened.file.keys.length;
   }
 
-  async rotate(): Promise<void> {
-    const { dir, node } = this.#options;
-    this.#opened = addDataKey({ disk: realDisk, dir, opened: this.#opened, unlockKey: this.#unlockKey, randomBytes });
-    await this.#onAll({ kind: 'use-keys', keys: this.#opened.dataKeys });
-    // NOTE: the last two snapshots and the log between them may need an old key; dropped is what nothing names any more.
-    await new Promise<void>((resolve, reject) => node.snapshots.request((error) => (error === null ? resolve() : reject(error))));
-    await this.#dropUnused();
+  rotate(done: (error: AppError | null) => void): void {
+    const { disk, dir, randomBytes, node } = this.#options;
+    this.#opened = addDataKey({ disk, dir, opened: this.#opened, unlockKey: this.#unlockKey, randomBytes });
+    this.#onAll({ kind: 'use-keys', keys: this.#opened.dataKeys }, (error) => {
+      if (error !== null) done(error);
+      // NOTE: the last two snapshots and the log between them may need an old key; dropped is what nothing names any more.
+      else node.snapshots.request((failed) => (failed === null ? this.#dropUnused(done) : done(failed)));
+    });
   }
 
-  /** Autolock on: answers the unlock key, which is nowhere else. */
-  async lock(): Promise<Secret> {
+  /** Autolock on: `done` gets the unlock key, which is nowhere else. Data keys that once lay open on this disk are replaced too. */
+  lock(done: (error: AppError | null, unlockKey: Secret | null) => void): void {
+    const { disk, dir, randomBytes } = this.#options;
     const unlockKey = makeUnlockKey(randomBytes);
-    this.#opened = rewrapKeys({ disk: realDisk, dir: this.#options.dir, opened: this.#opened, nextUnlockKey: unlockKey, randomBytes });
+    this.#opened = rewrapKeys({ disk, dir, opened: this.#opened, nextUnlockKey: unlockKey, randomBytes });
     this.#unlockKey = unlockKey;
-    // NOTE: data keys that once lay open on this disk are replaced too.
-    await this.rotate();
-    return unlockKey;
+    this.rotate((error) => done(error, unlockKey));
   }
 
   unlock(): void {
-    this.#opened = rewrapKeys({ disk: realDisk, dir: this.#options.dir, opened: this.#opened, nextUnlockKey: null, randomBytes });
+    const { disk, dir, randomBytes } = this.#options;
+    this.#opened = rewrapKeys({ disk, dir, opened: this.#opened, nextUnlockKey: null, randomBytes });
     this.#unlockKey = null;
   }
 
-  async #dropUnused(): Promise<void> {
-    const inUse: number[] = [];
-    for (const answer of await this.#onAll({ kind: 'keys-in-use' })) if (answer.kind === 'key-ids') inUse.push(...answer.keyIds);
-    this.#opened = dropKeys(realDisk, this.#options.dir, this.#opened, inUse);
+  #dropUnused(done: (error: AppError | null) => void): void {
+    this.#onAll({ kind: 'keys-in-use' }, (error, answers) => {
+      const inUse = answers.flatMap((answer) => (answer.kind === 'key-ids' ? answer.keyIds : []));
+      if (error === null) this.#opened = dropKeys(this.#options.disk, this.#options.dir, this.#opened, inUse);
+      done(error);
+    });
   }
 
-  #onAll(job: StorageJob): Promise<StorageAnswer[]> {
-    return Promise.all(this.#options.runners.map((runner) => new Promise<StorageAnswer>((resolve, reject) => {
-      runner.submit(job, (error: AppError | null, answer) => (error === null ? resolve(answer) : reject(error)));
-    })));
+  #onAll(job: StorageJob, done: (error: AppError | null, answers: readonly StorageAnswer[]) => void): void {
+    const answers: StorageAnswer[] = [];
+    let firstError: AppError | null = null;
+    let waiting = this.#options.runners.length;
+    for (const runner of this.#options.runners) {
+      runner.submit(job, (error, answer) => {
+        firstError ??= error;
+        answers.push(answer);
+        waiting -= 1;
+        if (waiting === 0) done(firstError, answers);
+      });
+    }
   }
 }

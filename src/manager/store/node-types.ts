@@ -23,6 +23,16 @@ export type NodeEnv = {
   readonly transport: PeerTransport;
   /** The member has stopped and must not go on in this process. */
   readonly onFatal: (error: AppError) => void;
+  /** For oracles of a simulation. */
+  readonly observe?: NodeObserver;
+};
+
+/** Called at the moment something happens to a member, before anyone else hears of it. */
+export type NodeObserver = {
+  readonly appended: (entries: readonly LogRecord[], previousTerm: number | null) => void;
+  readonly applied: (entry: LogRecord, state: StoreState) => void;
+  readonly installed: (state: StoreState) => void;
+  readonly role: (softState: SoftState, term: number) => void;
 };
 
 /** What recovery found. `before`: where the entries begin; `snapshot`: what `state` was loaded from. */

@@ -88,7 +88,7 @@ export class StoreNode {
       },
       indexesInUse: () => this.#transfers.indexesInUse(),
     });
-    this.#transfers = new SnapshotTransfers(host, { newest: () => this.#maker.newest, install: (meta, state) => this.#offerInstall(meta, state) });
+    this.#transfers = new SnapshotTransfers(host, { makeNew: (done) => this.#maker.request(done), install: (meta, state) => this.#offerInstall(meta, state) });
     env.transport.setPeers(this.#peers());
   }
 
@@ -285,6 +285,7 @@ export class StoreNode {
     if (job.hardState !== null) this.#term = job.hardState.term;
     const installing = job.snapshot === null ? null : this.#installing;
     if (job.snapshot !== null) this.#log.install(job.snapshot);
+    if (job.entries[0] !== undefined) this.#host.env.observe?.appended(job.entries, this.#log.term(job.entries[0].index - 1));
     this.#log.append(job.entries);
     const isSentEarly = mutations.has('host-sends-before-persist');
     if (isSentEarly) for (const message of job.messagesAfterPersist) this.#send(message.to, { kind: 'raft', message });
@@ -299,6 +300,7 @@ export class StoreNode {
   #changeRole(softState: SoftState): void {
     const before = this.#softState;
     this.#softState = softState;
+    this.#host.env.observe?.role(softState, this.#term);
     if (before.leader !== softState.leader && softState.leader !== null) this.metrics.leaderChanges += 1;
     if (before.role === 'leader' && softState.role !== 'leader') this.#transfers.stopSending();
     const status = this.leadership;
@@ -339,12 +341,14 @@ export class StoreNode {
       const decoded = decodeEntry(entry.data);
       const applied = applyNormal(this.#state, position, decoded);
       this.#state = applied.state;
+      this.#host.env.observe?.applied(entry, this.#state);
       this.proposals.applied(position, decoded.requestId, applied.outcome);
       if (applied.events.length > 0) this.#publish(applied.events);
       return;
     }
     this.#state = advance(this.#state, position);
     if (entry.kind === 'conf') this.#applyConf(entry);
+    this.#host.env.observe?.applied(entry, this.#state);
     this.proposals.applied(position, null, null);
   }
 
@@ -382,6 +386,7 @@ export class StoreNode {
     const before = this.#state.view;
     this.#installing = null;
     this.#state = state;
+    this.#host.env.observe?.installed(state);
     this.#applyQueue = this.#applyQueue.filter((entry) => entry.index > meta.index);
     this.metrics.snapshotsInstalled += 1;
     this.#maker.installed(meta);

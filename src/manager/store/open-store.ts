@@ -16,6 +16,7 @@ import { openKeys } from './key-file.ts';
 import { StoreNode } from './node.ts';
 import { OpenedStore } from './opened-store.ts';
 import { recoverState } from './recover-state.ts';
+import { snapshotChunkBytes } from './snapshot-file.ts';
 import { featureLevelOwn } from './snapshot-transfers.ts';
 import { Storage } from './storage.ts';
 import type { JobRunner } from './storage.ts';
@@ -60,7 +61,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     const setup = {
       dir: options.dir, clusterId: clusterKey(identity), memberId: identity.memberId, segmentSizeBytes: options.limits.segmentSizeBytes, keys: opened.dataKeys,
     };
-    const storage = new Storage({ ...setup, disk: realDisk, randomBytes, monotonicMs: options.clock.monotonicMs });
+    const storage = new Storage({ ...setup, disk: realDisk, randomBytes, monotonicMs: options.clock.monotonicMs, snapshotChunkBytes });
     storage.openSnapshots();
     const lost = (error: AppError): void => node?.fail(error);
     let node: StoreNode | undefined;
@@ -68,7 +69,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     runners.push(log.runner);
     const bulk = options.isSmall ? log : await startWorker({ ...setup, isLog: false }, lost);
     if (bulk !== log) runners.push(bulk.runner);
-    const conf = identity.isFirst ? { ...emptyConf, voters: [identity.memberId] } : emptyConf;
+    const conf = { ...emptyConf, voters: identity.firstVoters };
     const { recovered, notes } = recoverState({
       storage, batches: log.batches, batchBytesMax: log.batchBytesMax, clusterId: clusterKey(identity), firstConf: conf, featureLevelMax: featureLevelOwn,
     });
@@ -82,7 +83,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
         knownPeers: new Map<MemberId, string>(identity.knownPeers.map((peer) => [peer.id, peer.address])), limits: options.limits, recovered,
       },
     );
-    const rotation = new KeyRotation({ dir: options.dir, opened, unlockKey: options.unlockKey, runners: [...new Set([log.runner, bulk.runner])], node });
+    const rotation = new KeyRotation({ disk: realDisk, randomBytes, dir: options.dir, opened, unlockKey: options.unlockKey, runners: [...new Set([log.runner, bulk.runner])], node });
     node.start();
     return new OpenedStore({
       node, identity, rotation, limits: options.limits, clock: options.clock, dir: options.dir,

@@ -1,5 +1,6 @@
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { Secret } from '../../base/secret.ts';
 import type { View } from '../../cluster/state/view.ts';
 import type { Change, Outcome } from '../../model/entry.ts';
 import type { MemberId } from '../../raft/types.ts';
@@ -120,7 +121,7 @@ export class OpenedStore implements ClusterStore {
   readonly invite = (memberId: MemberId): Identity => {
     const { identity, node } = this.#options;
     const peers = memberIds(node.state.conf).map((id) => ({ id, address: node.state.members.get(id)?.address ?? '' }));
-    return { format: 1, clusterId: identity.clusterId, incarnation: identity.incarnation, memberId, isFirst: false, knownPeers: peers.filter((peer) => peer.address !== '') };
+    return { format: 1, clusterId: identity.clusterId, incarnation: identity.incarnation, memberId, firstVoters: identity.firstVoters, knownPeers: peers.filter((peer) => peer.address !== '') };
   };
 
   /** Errors: MANAGER_MEMBER_REFUSED, MANAGER_QUORUM_AT_RISK, MANAGER_NO_LEADER, MANAGER_OUTCOME_UNKNOWN. */
@@ -137,9 +138,20 @@ export class OpenedStore implements ClusterStore {
       this.#options.node.snapshots.request((error) => (error === null ? resolve() : reject(error)));
     });
 
-  get keys(): KeyRotation {
-    return this.#options.rotation;
-  }
+  readonly rotateKeys = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      this.#options.rotation.rotate((error) => (error === null ? resolve() : reject(error)));
+    });
+
+  /** Turns autolock on, or replaces its key. The answer is shown once and kept by the operator. */
+  readonly lockKeys = (): Promise<Secret> =>
+    new Promise((resolve, reject) => {
+      this.#options.rotation.lock((error, unlockKey) => (error === null && unlockKey !== null ? resolve(unlockKey) : reject(error ?? closed())));
+    });
+
+  readonly unlockKeys = (): void => this.#options.rotation.unlock();
+
+  readonly isAutolocked = (): boolean => this.#options.rotation.isAutolocked;
 
   get node(): StoreNode {
     return this.#options.node;

@@ -30,6 +30,7 @@ export type SnapshotDirOptions = {
   readonly dir: string;
   readonly keys: DataKeys;
   readonly randomBytes: (count: number) => Uint8Array;
+  readonly chunkBytes: number;
 };
 
 /** The snapshot files of one member. Synchronous: it belongs in a thread of its own. */
@@ -66,7 +67,7 @@ export class SnapshotDir {
     const { disk, dir } = this.#options;
     const part = `${dir}/${slot}.part`;
     if (disk.exists(part)) disk.unlink(part);
-    return new SnapshotWriter({ disk, dir, part, head, keys: this.#keys, salt: this.#options.randomBytes(16) });
+    return new SnapshotWriter({ disk, dir, part, head, keys: this.#keys, salt: this.#options.randomBytes(16), chunkBytes: this.#options.chunkBytes });
   }
 
   openReader(index: number, term: number): SnapshotReader {
@@ -107,6 +108,7 @@ export class SnapshotWriter {
   readonly #aad: Uint8Array;
   readonly #head: SnapshotHead;
   readonly #hash: ReturnType<typeof createHash> = createHash('sha256');
+  readonly #chunkBytes: number;
   #at: number;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -114,18 +116,19 @@ export class SnapshotWriter {
   #chunkCount = 0;
   #unsyncedBytes = 0;
 
-  constructor(options: { readonly disk: Disk; readonly dir: string; readonly part: string; readonly head: SnapshotHead; readonly keys: DataKeys; readonly salt: Uint8Array }) {
+  constructor(options: { readonly disk: Disk; readonly dir: string; readonly part: string; readonly head: SnapshotHead; readonly keys: DataKeys; readonly salt: Uint8Array; readonly chunkBytes: number }) {
     const { disk, head, keys } = options;
     this.#disk = disk;
     this.#dir = options.dir;
     this.#part = options.part;
     this.#head = head;
+    this.#chunkBytes = options.chunkBytes;
     this.#target = `${options.dir}/${snapshotName(head.index, head.term)}`;
     this.#sealer = fileSealer({ keys, keyId: keys.currentId, salt: options.salt, fileId: 0, what: this.#target });
     this.#file = disk.open(options.part, 'create');
     const fileHead: FileHead = {
       clusterId: head.clusterId, index: head.index, term: head.term, meta: head.meta,
-      format: 1, keyId: keys.currentId, salt: Buffer.from(options.salt).toString('base64'), chunkBytes: snapshotChunkBytes,
+      format: 1, keyId: keys.currentId, salt: Buffer.from(options.salt).toString('base64'), chunkBytes: options.chunkBytes,
     };
     const bytes = new TextEncoder().encode(JSON.stringify(fileHead));
     assert(bytes.length <= headBytesMax, 'the head of a snapshot is small');
@@ -150,11 +153,11 @@ export class SnapshotWriter {
     this.#sizeBytes += content.length;
     let rest = content;
     while (rest.length > 0) {
-      const taken = rest.subarray(0, snapshotChunkBytes - this.#heldBytes);
+      const taken = rest.subarray(0, this.#chunkBytes - this.#heldBytes);
       this.#held.push(taken);
       this.#heldBytes += taken.length;
       rest = rest.subarray(taken.length);
-      if (this.#heldBytes === snapshotChunkBytes) this.#flush();
+      if (this.#heldBytes === this.#chunkBytes) this.#flush();
     }
     // NOTE: a sync now and then keeps the last one short, which the log's syncs on the same disk would have to wait for.
     if (this.#unsyncedBytes >= 4 * 1024 * 1024) {

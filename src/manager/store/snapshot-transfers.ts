@@ -4,11 +4,12 @@ import type { HostMessage, SnapshotOffer } from './host-messages.ts';
 import type { NodeHost } from './node-types.ts';
 import { StateDecoder } from './state-codec.ts';
 import type { StoreState } from './store-state.ts';
-import { appliedIndex } from './store-state.ts';
+import { appliedIndex, memberIds } from './store-state.ts';
 import { isDiskFull } from './wal.ts';
 
 export type TransferOptions = {
-  readonly newest: () => SnapshotMeta | null;
+  /** Makes a new snapshot of the own state. */
+  readonly makeNew: (done: () => void) => void;
   /** The bytes of this snapshot are on disk and read; the core is asked next. */
   readonly install: (meta: SnapshotMeta, state: StoreState) => void;
 };
@@ -55,7 +56,15 @@ export class SnapshotTransfers {
     const { env } = this.#host;
     const nowMs = env.clock.monotonicMs();
     this.#sending.set(message.to, { offer: null, message, progressMs: nowMs, offeredMs: nowMs });
-    const { index, term } = message.meta;
+    const { index, term, conf } = message.meta;
+    if (!memberIds(conf).includes(message.to)) {
+      // NOTE: a member takes no snapshot from before it joined. The core asks again and finds the new one.
+      this.#options.makeNew(() => {
+        if (this.#sending.get(message.to)?.message === message) this.#endSending(message.to, 'failed');
+        this.#host.pump();
+      });
+      return;
+    }
     env.bulkRunner.submit({ kind: 'snapshot-verify', index, term }, (error, answer) => {
       if (this.#sending.get(message.to)?.message !== message) return;
       if (error !== null || answer.kind !== 'snapshot') {

@@ -45,6 +45,7 @@ export type StorageOptions = {
   readonly keys: DataKeys;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly monotonicMs: () => number;
+  readonly snapshotChunkBytes: number;
 };
 
 export function logDir(dir: string): string {
@@ -65,7 +66,7 @@ export class Storage {
 
   constructor(options: StorageOptions) {
     this.#options = options;
-    this.#snapshots = new SnapshotDir({ disk: options.disk, dir: snapshotDir(options.dir), keys: options.keys, randomBytes: options.randomBytes });
+    this.#snapshots = new SnapshotDir({ disk: options.disk, dir: snapshotDir(options.dir), keys: options.keys, randomBytes: options.randomBytes, chunkBytes: options.snapshotChunkBytes });
   }
 
   /** Recovers the log and makes this storage the one that appends to it. */
@@ -135,7 +136,7 @@ export class Storage {
         this.#snapshots.keepOnly(job.indexes);
         return { kind: 'done' };
       case 'keys-in-use':
-        return { kind: 'key-ids', keyIds: this.#wal?.keyIdsInUse ?? this.#snapshots.keyIdsInUse() };
+        return { kind: 'key-ids', keyIds: [...(this.#wal?.keyIdsInUse ?? []), ...this.#snapshots.keyIdsInUse()] };
     }
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { AppError } from '../../base/app-error.ts';
 import { realDisk } from '../../os/disk.ts';
+import { snapshotChunkBytes } from './snapshot-file.ts';
 import { Storage } from './storage.ts';
 import type { StorageJob } from './storage.ts';
 import type { WorkerReply, WorkerSetup } from './worker-runner.ts';
@@ -11,7 +12,7 @@ function main(setup: WorkerSetup): void {
   const port = parentPort;
   if (port === null) return;
   const reply = (message: WorkerReply, moved: ArrayBuffer[]): void => port.postMessage(message, moved);
-  const storage = new Storage({ ...setup, disk: realDisk, randomBytes, monotonicMs: () => performance.now() });
+  const storage = new Storage({ ...setup, disk: realDisk, randomBytes, monotonicMs: () => performance.now(), snapshotChunkBytes });
   try {
     if (setup.isLog) {
       const opened = storage.openLog();

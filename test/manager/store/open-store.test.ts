@@ -138,10 +138,10 @@ describe('a store with one voter', () => {
   test('data keys are rotated and old ones dropped; autolock needs its key at the next start', async () => {
     const store = await open({}, false);
     await store.propose([put('a', 'secret text')]);
-    await store.keys.rotate();
+    await store.rotateKeys();
     await store.propose([put('b', 'x')]);
-    await store.keys.rotate();
-    const unlockKey = await store.keys.lock();
+    await store.rotateKeys();
+    const unlockKey = await store.lockKeys();
     await store.close();
     await expect(open()).rejects.toMatchObject({ code: 'MANAGER_STORE_AUTOLOCKED' });
     const again = await openStore({ dir, clock: realClock, random, log: silentLog, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey, isSmall: true, onFatal: () => undefined });

@@ -1,0 +1,145 @@
+import { randomBelow, seededRandom } from '../../src/base/random.ts';
+import type { HostMutation, RaftMutation } from '../../src/raft/mutations.ts';
+import { clusterLimits } from '../../src/manager/store/store-limits.ts';
+import type { StoreLimits } from '../../src/manager/store/store-limits.ts';
+import { memberIds } from '../../src/manager/store/store-state.ts';
+import { emptyConf } from '../../src/raft/log-storage.ts';
+import { allFaults, Nemesis } from './nemesis.ts';
+import type { Cluster, Fault } from './nemesis.ts';
+import { Oracles, SimFailure } from './oracles.ts';
+import { Scheduler } from './scheduler.ts';
+import { SimClients } from './sim-clients.ts';
+import { SimDisk } from './sim-disk.ts';
+import { SimMember } from './sim-member.ts';
+import { SimNetwork } from './sim-network.ts';
+
+export type SeedResult = { readonly seed: number; readonly failure: string | null; readonly events: number; readonly acknowledged: number; readonly terms: number; readonly trace: readonly string[] };
+
+export type RunOptions = {
+  readonly hostMutations?: ReadonlySet<HostMutation>;
+  readonly raftMutations?: ReadonlySet<RaftMutation>;
+  readonly isTraced?: boolean;
+  /** Only these, instead of a choice by the seed. */
+  readonly faults?: readonly Fault[];
+};
+
+const troubleMs = 6000;
+const healMs = 20_000;
+
+/** One run: a cluster under one seed, trouble, then calm, and the questions at the end. The same seed does the same, event for event. */
+export function runSeed(seed: number, options: RunOptions = {}): SeedResult {
+  const trace: string[] = [];
+  const run = new Run(seed, options, trace);
+  try {
+    run.go();
+    return run.result(null);
+  } catch (error) {
+    return run.result(error instanceof SimFailure ? error.message : error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error));
+  }
+}
+
+class Run {
+  readonly #seed: number;
+  readonly #options: RunOptions;
+  readonly #trace: string[];
+  readonly #scheduler: Scheduler = new Scheduler();
+  readonly #oracles: Oracles = new Oracles();
+  readonly #cluster: Cluster;
+  readonly #clients: SimClients;
+  readonly #nemesis: Nemesis;
+  readonly #random: ReturnType<typeof seededRandom>;
+
+  constructor(seed: number, options: RunOptions, trace: string[]) {
+    this.#seed = seed;
+    this.#options = options;
+    this.#trace = trace;
+    const random = seededRandom(seed);
+    this.#random = random;
+    const scheduler = this.#scheduler;
+    const say = (text: string): void => {
+      if (options.isTraced === true) trace.push(`${scheduler.nowMs.toFixed(1).padStart(8)} ${text}`);
+    };
+    const network = new SimNetwork(scheduler, seededRandom(randomBelow(random, 0x7fffffff)), {
+      dropRate: 0, repeatRate: 0, slowRate: 0, delayMs: 1 + random.float() * 4, slowMs: 50 + random.float() * 400, messageBytesMax: 64 * 1024, isEncoded: random.float() < 0.15,
+    });
+    const voterCount = [3, 3, 3, 5, 1, 2][randomBelow(random, 6)] ?? 3;
+    const voters = Array.from({ length: voterCount }, (_, at) => `m${at + 1}`);
+    const limits: StoreLimits = {
+      ...clusterLimits, electionTicks: 5 + randomBelow(random, 6), snapshotEntries: 20 + randomBelow(random, 150), snapshotBytes: 64 * 1024, trailingEntries: randomBelow(random, 40), segmentSizeBytes: 24 * 1024,
+      proposalTimeoutMs: 2000, snapshotProgressMs: 3000, promoteEntriesMax: 10, applyEntriesMax: 1 + randomBelow(random, 64), snapshotWindow: 1 + randomBelow(random, 4),
+    };
+    const isEncrypted = random.float() < 0.15;
+    const isSmall = random.float() < 0.2;
+    const chunkBytes = this.#has('host-snapshot-in-one-message') ? 1 << 30 : 512 + randomBelow(random, 4096);
+    const members: SimMember[] = [];
+    const make = (id: string, isFirst: boolean): SimMember => {
+      const member = new SimMember({
+        id, scheduler, network, oracles: this.#oracles, random: seededRandom(randomBelow(random, 0x7fffffff)),
+        disk: new SimDisk(seededRandom(randomBelow(random, 0x7fffffff)), { isSyncLost: this.#has('host-no-fsync'), isDirSyncLost: this.#has('host-no-dir-fsync'), isSyncRetried: this.#has('host-retry-fsync') }),
+        firstConf: { ...emptyConf, voters }, limits, isEncrypted, isSmall, address: isFirst ? '' : id, chunkBytes,
+        mutations: options.hostMutations ?? new Set(), raftMutations: options.raftMutations ?? new Set(), trace: say,
+      });
+      members.push(member);
+      return member;
+    };
+    let made = voterCount;
+    this.#cluster = { scheduler, network, members, trace: say, addMember: () => make(`m${(made += 1)}`, false) };
+    for (const id of voters) make(id, true);
+    this.#clients = new SimClients({ scheduler, random: seededRandom(randomBelow(random, 0x7fffffff)), oracles: this.#oracles, members: () => members, keyCount: 1 + randomBelow(random, 5) });
+    this.#clients.padding = random.float() < 0.2 ? randomBelow(random, 2000) : 0;
+    const share = 0.15 + random.float() * 0.5;
+    const faults = options.faults ?? allFaults.filter(() => random.float() < share);
+    this.#nemesis = new Nemesis(this.#cluster, seededRandom(randomBelow(random, 0x7fffffff)), faults.length === 0 ? ['crash'] : faults);
+    say(`seed ${seed}: ${voterCount} voters, faults ${faults.join(' ')}`);
+  }
+
+  go(): void {
+    const random = this.#random;
+    for (const member of this.#cluster.members) member.start();
+    this.#clients.start(2 + randomBelow(random, 4), 10 + random.float() * 120);
+    this.#nemesis.start(120 + random.float() * 500);
+    while (this.#scheduler.step(troubleMs));
+    this.#nemesis.end();
+    this.#clients.stop();
+    this.#heal();
+    this.#clients.checkAtEnd();
+  }
+
+  result(failure: string | null): SeedResult {
+    return { seed: this.#seed, failure, events: this.#scheduler.eventCount, acknowledged: this.#clients.acknowledged, terms: this.#oracles.leaderTerms.size, trace: this.#trace };
+  }
+
+  #has(mutation: HostMutation): boolean {
+    return this.#options.hostMutations?.has(mutation) ?? false;
+  }
+
+  /** Once trouble ends, the cluster must take a write through every member, and all must come to the same state. */
+  #heal(): void {
+    const deadline = this.#scheduler.nowMs + healMs;
+    const answered = new Set<string>();
+    for (let round = 0; this.#scheduler.nowMs < deadline; round += 1) {
+      while (this.#scheduler.step(Math.min(deadline, troubleMs + (round + 1) * 250)));
+      if (this.#nemesis.replaceDamaged()) continue;
+      for (const member of this.#cluster.members) if (member.state === 'down') member.start();
+      const expected = this.#expectedMembers();
+      if (expected === null) continue;
+      for (const member of expected) if (!answered.has(member.id)) this.#clients.probe(member, (isOk) => isOk && answered.add(member.id));
+      const revisions = new Set(expected.map((member) => member.node?.state.view.revision));
+      if (revisions.size === 1 && expected.every((member) => answered.has(member.id))) {
+        for (const member of expected) if (member.node !== null) this.#oracles.sameState(member.id, member.node.state, 'ended with');
+        return;
+      }
+    }
+    const states = this.#cluster.members.filter((member) => member.state !== 'left').map((member) => `${member.id} ${member.state} ${member.refusal} ${member.node === null ? '' : JSON.stringify({ soft: member.node.leadership, revision: member.node.state.view.revision, conf: member.node.state.conf })}`);
+    throw new SimFailure(`liveness: ${(healMs / 1000).toFixed(0)} s after the trouble ended, no agreement (answered: ${[...answered].join(' ')}):\n${states.join('\n')}`);
+  }
+
+  /** The members of the configuration as the leader has it, where all of them are up. */
+  #expectedMembers(): SimMember[] | null {
+    const leader = this.#cluster.members.find((member) => member.node?.leadership.isLeader === true);
+    if (leader?.node == null) return null;
+    const ids = memberIds(leader.node.state.conf);
+    const expected = this.#cluster.members.filter((member) => ids.includes(member.id));
+    return expected.every((member) => member.state === 'up') ? expected : null;
+  }
+}

@@ -1,0 +1,254 @@
+import { AppError } from '../../src/base/app-error.ts';
+import { silentLog } from '../../src/base/log.ts';
+import type { Log } from '../../src/base/log.ts';
+import { randomBelow, seededRandom } from '../../src/base/random.ts';
+import type { Random } from '../../src/base/random.ts';
+import { openKeys } from '../../src/manager/store/key-file.ts';
+import { KeyRotation } from '../../src/manager/store/key-rotation.ts';
+import { StoreNode } from '../../src/manager/store/node.ts';
+import { recoverState } from '../../src/manager/store/recover-state.ts';
+import { plainKeys } from '../../src/manager/store/seal.ts';
+import { Storage } from '../../src/manager/store/storage.ts';
+import type { JobRunner, StorageAnswer, StorageJob } from '../../src/manager/store/storage.ts';
+import type { HostMutations, StoreLimits } from '../../src/manager/store/store-limits.ts';
+import type { RaftMutation } from '../../src/raft/mutations.ts';
+import type { ConfState } from '../../src/raft/types.ts';
+import { SimFailure } from './oracles.ts';
+import type { Oracles } from './oracles.ts';
+import type { Scheduler } from './scheduler.ts';
+import { SimCrash } from './sim-disk.ts';
+import type { SimDisk } from './sim-disk.ts';
+import type { SimNetwork } from './sim-network.ts';
+
+export type SimMemberOptions = {
+  readonly id: string;
+  readonly scheduler: Scheduler;
+  readonly network: SimNetwork;
+  readonly disk: SimDisk;
+  readonly oracles: Oracles;
+  readonly random: Random;
+  readonly firstConf: ConfState;
+  readonly limits: StoreLimits;
+  readonly isEncrypted: boolean;
+  readonly isSmall: boolean;
+  readonly address: string;
+  readonly chunkBytes: number;
+  readonly mutations: HostMutations;
+  readonly raftMutations: ReadonlySet<RaftMutation>;
+  readonly trace: (text: string) => void;
+};
+
+const dir = '/data';
+const clusterId = 'sim.1';
+const refusals: readonly string[] = ['MANAGER_WAL_DAMAGED', 'MANAGER_SNAPSHOT_DAMAGED', 'MANAGER_STORE_DAMAGED', 'MANAGER_STORE_AUTOLOCKED', 'MANAGER_STORE_KEY_UNKNOWN', 'MANAGER_WAL_FOREIGN'];
+
+/** One whole member of the simulated cluster: the shipping node over a simulated disk, network and clock. */
+export class SimMember {
+  readonly options: SimMemberOptions;
+  /** `refused`: its disk does not verify, and it rightly does not start. */
+  state: 'down' | 'up' | 'refused' | 'left' = 'down';
+  refusal = '';
+  node: StoreNode | null = null;
+  rotation: KeyRotation | null = null;
+  /** How fast its clock runs. */
+  drift = 1;
+  /** Disk calls take this many times longer. */
+  slowness = 1;
+  /** The chance that the power goes at a disk job. */
+  crashRate = 0;
+  #life = 0;
+  #frozenUntilMs = 0;
+
+  constructor(options: SimMemberOptions) {
+    this.options = options;
+  }
+
+  get id(): string {
+    return this.options.id;
+  }
+
+  start(): void {
+    if (this.state === 'up' || this.state === 'left') return;
+    const { disk, random, limits, network, oracles, scheduler, isSmall } = this.options;
+    this.#life += 1;
+    this.#frozenUntilMs = 0;
+    const life = this.#life;
+    try {
+      const opened = this.options.isEncrypted ? openKeys({ disk, dir, unlockKey: null, randomBytes: random.bytes }) : null;
+      const storageOptions = {
+        disk, dir, clusterId, memberId: this.id, segmentSizeBytes: limits.segmentSizeBytes, keys: opened?.dataKeys ?? plainKeys,
+        randomBytes: random.bytes, monotonicMs: () => 0, snapshotChunkBytes: this.options.chunkBytes,
+      };
+      const logStorage = new Storage(storageOptions);
+      const log = logStorage.openLog();
+      const bulkStorage = isSmall ? logStorage : new Storage(storageOptions);
+      bulkStorage.openSnapshots();
+      const { recovered } = recoverState({ storage: bulkStorage, batches: log.batches, batchBytesMax: log.batchBytesMax, clusterId, firstConf: this.options.firstConf, featureLevelMax: 1 });
+      oracles.sameState(this.id, recovered.state, 'recovered');
+      const logRunner = this.#runner(logStorage, life);
+      const bulkRunner = isSmall ? logRunner : this.#runner(bulkStorage, life);
+      const node: StoreNode = new StoreNode(
+        {
+          clock: {
+            nowMs: () => 1_700_000_000_000 + scheduler.nowMs * this.drift,
+            monotonicMs: () => scheduler.nowMs * this.drift,
+            sleep: () => Promise.reject(new Error('no promises in the simulation')),
+            after: (ms, fn) => this.#schedule(life, ms / this.drift, fn, true),
+          },
+          random: seededRandom(randomBelow(random, 0x7fffffff)), log: this.#log(),
+          soon: (callback) => void this.#schedule(life, 0, callback, false),
+          logRunner, bulkRunner,
+          transport: { send: (envelope, lane) => network.send(envelope, lane), setPeers: () => undefined, close: () => undefined },
+          onFatal: (error) => this.#died(life, error),
+          observe: {
+            appended: (entries, before) => oracles.appended(this.id, entries, before),
+            applied: (entry, state) => oracles.applied(this.id, entry, state),
+            installed: (state) => oracles.sameState(this.id, state, 'installed'),
+            role: (softState, term) => {
+              this.options.trace(`${this.id} ${softState.role} term ${term}${softState.isLeading ? ' leading' : ''}`);
+              oracles.role(this.id, softState, term, this.#life === life ? this.node : null);
+            },
+          },
+        },
+        {
+          memberId: this.id, clusterId, address: this.options.address, featureLevel: 1, knownPeers: new Map(), limits, recovered,
+          mutations: this.options.mutations, raftMutations: this.options.raftMutations,
+          raftLimits: { messageBytesMax: 4096, inflightMessagesMax: 16, inflightBytesMax: 64 * 1024, uncommittedBytesMax: 256 * 1024, entryBytesMax: 8 * 1024 },
+        },
+      );
+      this.node = node;
+      this.rotation = opened === null ? null : new KeyRotation({ disk, dir, randomBytes: random.bytes, opened, unlockKey: null, runners: isSmall ? [logRunner] : [logRunner, bulkRunner], node });
+      this.state = 'up';
+      network.attach(this.id, (envelope) => this.#schedule(life, 0, () => node.receive(envelope), false));
+      this.options.trace(`${this.id} up at ${recovered.state.view.revision}, log to ${recovered.entries.at(-1)?.index ?? 0}, term ${recovered.hardState?.term ?? 0}`);
+      node.start();
+    } catch (error) {
+      this.#failedStart(error);
+    }
+  }
+
+  /** The power goes. */
+  crash(why: string): void {
+    if (this.state !== 'up' && this.state !== 'down') return;
+    this.options.trace(`${this.id} crashes: ${why}`);
+    this.#stop();
+    this.options.disk.crash();
+    this.state = 'down';
+  }
+
+  /** Leaves for good; its data are gone. */
+  leave(): void {
+    this.#stop();
+    this.options.disk.wipe();
+    this.state = 'left';
+  }
+
+  /** The event loop stands still. */
+  stall(ms: number): void {
+    this.options.trace(`${this.id} stalls ${ms.toFixed(0)} ms`);
+    this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.options.scheduler.nowMs + ms);
+  }
+
+  /** Runs something of a caller as an event of this member. */
+  act(run: (node: StoreNode) => void): void {
+    const { node } = this;
+    if (node !== null) this.#schedule(this.#life, 0, () => run(node), false);
+  }
+
+  #stop(): void {
+    this.#life += 1;
+    this.options.network.detach(this.id);
+    this.node = null;
+    this.rotation = null;
+  }
+
+  #died(life: number, error: AppError): void {
+    if (life !== this.#life) return;
+    this.options.trace(`${this.id} stops itself: ${error.code} ${error.message}`);
+    if (error.cause instanceof SimFailure) throw error.cause;
+    if (error.code === 'BASE_INTERNAL' || error.code === 'RAFT_LOG_DIVERGED' || error.code === 'RAFT_LOG_UNAVAILABLE') throw error;
+    if (error.code === 'MANAGER_REMOVED') {
+      this.leave();
+      return;
+    }
+    this.crash(error.code);
+  }
+
+  #failedStart(error: unknown): void {
+    if (error instanceof SimCrash) {
+      this.crash('while it starts');
+      return;
+    }
+    if (!(error instanceof AppError)) throw error;
+    this.options.trace(`${this.id} does not start: ${error.code} ${error.message}`);
+    if (refusals.includes(error.code)) {
+      this.#stop();
+      this.state = 'refused';
+      this.refusal = error.message;
+    } else if (error.code === 'OS_DISK_FULL' || error.code === 'OS_DISK_FAILED') this.crash(error.code);
+    else throw error;
+  }
+
+  #schedule(life: number, delayMs: number, run: () => void, isTimer: boolean): () => void {
+    const { scheduler } = this.options;
+    let event = scheduler.after(delayMs, () => fire());
+    const fire = (): void => {
+      if (life !== this.#life) return;
+      // NOTE: after a stall the timers run first, then what the sockets brought: as in the real event loop.
+      if (scheduler.nowMs < this.#frozenUntilMs) event = scheduler.at(this.#frozenUntilMs + (isTimer ? 0 : 0.001), () => fire());
+      else run();
+    };
+    return () => scheduler.cancel(event);
+  }
+
+  #log(): Log {
+    const log: Log = {
+      ...silentLog,
+      warn: (event, fields) => this.options.trace(`${this.id} ${event} ${JSON.stringify(fields)}`),
+      info: (event, fields) => {
+        if (event !== 'store.role') this.options.trace(`${this.id} ${event} ${JSON.stringify(fields)}`);
+      },
+      child: () => log,
+    };
+    return log;
+  }
+
+  #runner(storage: Storage, life: number): JobRunner {
+    const queue: { readonly job: StorageJob; readonly done: (error: AppError | null, answer: StorageAnswer) => void }[] = [];
+    const { scheduler, random, disk } = this.options;
+    let isBusy = false;
+    const next = (): void => {
+      const first = queue.shift();
+      isBusy = first !== undefined;
+      if (first === undefined) return;
+      const delayMs = (0.05 + random.float() * 0.4) * this.slowness;
+      // NOTE: another thread: it goes on while the event loop stands still.
+      scheduler.after(delayMs, () => {
+        if (life !== this.#life) return;
+        const fate = random.float() < this.crashRate ? randomBelow(random, 3) : -1;
+        if (fate === 0) return this.crash(`before ${first.job.kind}`);
+        if (fate === 1) disk.crashAfter = randomBelow(random, 6);
+        let error: AppError | null = null;
+        let answer: StorageAnswer = { kind: 'done' };
+        try {
+          answer = storage.perform(first.job);
+        } catch (thrown) {
+          if (thrown instanceof SimCrash) return this.crash(`in ${first.job.kind}`);
+          if (!(thrown instanceof AppError)) throw thrown;
+          error = thrown;
+        }
+        disk.crashAfter = null;
+        if (fate === 2) return this.crash(`after ${first.job.kind}`);
+        this.#schedule(life, 0, () => first.done(error, answer), false);
+        return next();
+      });
+    };
+    return {
+      submit: (job, done) => {
+        queue.push({ job, done });
+        if (!isBusy) next();
+      },
+      close: (done) => done(),
+    };
+  }
+}

@@ -1,0 +1,66 @@
+import { randomBelow } from '../../src/base/random.ts';
+import type { Random } from '../../src/base/random.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../src/manager/store/message-codec.ts';
+import type { Envelope, Lane } from '../../src/manager/store/host-messages.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export type NetworkFaults = {
+  dropRate: number;
+  /** Only messages of the consensus core: the others travel on connections, which repeat nothing. */
+  repeatRate: number;
+  slowRate: number;
+  delayMs: number;
+  slowMs: number;
+  /** Larger messages are refused before they are parsed. */
+  messageBytesMax: number;
+  /** Messages go through their bytes, as on a real wire. */
+  isEncoded: boolean;
+};
+
+/** The network between members: it loses, repeats, delays, reorders, and cuts, also one way only. */
+export class SimNetwork {
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  readonly faults: NetworkFaults;
+  /** `from>to` pairs that hear nothing. */
+  readonly cut: Set<string> = new Set();
+  readonly #receivers: Map<string, (envelope: Envelope) => void> = new Map();
+  sentCount = 0;
+
+  constructor(scheduler: Scheduler, random: Random, faults: NetworkFaults) {
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.faults = faults;
+  }
+
+  attach(member: string, receive: (envelope: Envelope) => void): void {
+    this.#receivers.set(member, receive);
+  }
+
+  detach(member: string): void {
+    this.#receivers.delete(member);
+  }
+
+  send(envelope: Envelope, _lane: Lane): void {
+    this.sentCount += 1;
+    const { faults } = this;
+    const random = this.#random;
+    if (this.cut.has(`${envelope.from}>${envelope.to}`) || random.float() < faults.dropRate) return;
+    let sent = envelope;
+    if (faults.isEncoded || envelope.message.kind === 'snapshot-chunk') {
+      const bytes = encodeEnvelope(envelope);
+      if (bytes.length > faults.messageBytesMax) return;
+      sent = decodeEnvelope(bytes);
+    }
+    this.#deliver(sent);
+    if (envelope.message.kind === 'raft' && random.float() < faults.repeatRate) this.#deliver(sent);
+  }
+
+  #deliver(envelope: Envelope): void {
+    const { faults } = this;
+    const delayMs = this.#random.float() < faults.slowRate ? randomBelow(this.#random, faults.slowMs) : 0.05 + this.#random.float() * faults.delayMs;
+    this.#scheduler.after(delayMs, () => {
+      if (!this.cut.has(`${envelope.from}>${envelope.to}`)) this.#receivers.get(envelope.to)?.(envelope);
+    });
+  }
+}

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { runSeed } from './run-seed.ts';
+
+test('the first seeds of the simulation hold', () => {
+  const failures = Array.from({ length: 60 }, (_, at) => runSeed(at + 1)).filter((result) => result.failure !== null);
+  expect(failures.map((result) => `SEED=${result.seed} ${result.failure}`)).toEqual([]);
+});
+
+test('one seed does the same twice, event for event', () => {
+  const first = runSeed(8, { isTraced: true });
+  expect(runSeed(8, { isTraced: true })).toEqual(first);
+  expect(first.acknowledged).toBeGreaterThan(50);
+});
