@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { sortDiagnostics } from '../base/diagnostic.ts';
 import { findContradictions } from './consistency/consistency.ts';
+import { findSamePorts } from './consistency/same-ports.ts';
 import { allPhases } from './input.ts';
 import type { LoadFailed, LoadInput, LoadNeeds, LoadResult, LoadedModel, Loaded } from './input.ts';
 import { loadModel, positionOf } from './load-model.ts';
@@ -90,6 +91,7 @@ function typed(session: Session, model: Dict, projectName: string, environment: 
   const locate: Loaded['locate'] = (path) => positionOf(model, path, report, 'key');
   if (phases.checkConsistency) {
     for (const one of findContradictions(project, disabled)) report.error({ code: one.code, message: one.message, hint: one.hint, ...locate(one.path), path: one.path.join('.') });
+    for (const one of findSamePorts(project.services)) report.warn({ code: one.code, message: one.message, hint: one.hint, ...locate(one.path), path: one.path.join('.') });
   }
   stopOnErrors(session);
   if ((input.services ?? []).length > 0) {

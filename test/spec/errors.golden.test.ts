@@ -11,7 +11,7 @@ const beside = Object.fromEntries(readdirSync(dir).filter((name) => name.endsWit
 
 test.for(names)('%s', (name) => {
   const text = readFileSync(join(dir, name), 'utf8');
-  const result = loadFiles({ 'compose.yaml': text, ...beside });
+  const result = loadFiles({ 'compose.yaml': text, ...beside }, { projectName: { name: 'app', isExplicit: false } });
   const shown = (file: string | undefined): string | undefined => file?.replace(`${folder}/`, '');
   const diagnostics = 'diagnostics' in result ? result.diagnostics : [];
   const printed = printDiagnostics(

@@ -34,4 +34,5 @@ export const specCodes = {
   SPEC_NO_FILE: 'No compose file is given, and none was found.',
   SPEC_EMPTY: 'A compose file holds nothing.',
   SPEC_NO_NAME: 'A project has no name.',
+  SPEC_SAME_PORT: 'Two services, or several copies of one, publish the same port of the host.',
 } as const;

@@ -1,3 +1,5 @@
+import { cycleText, findCycles } from '../../base/cycles.ts';
+import { limits } from '../../base/limits.ts';
 import type { Project, Service } from '../../model/project.ts';
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import { suggestion } from '../suggest.ts';
@@ -24,8 +26,11 @@ export function findContradictions(project: Project, disabled: Services): Contra
     checkMounts(service, add);
     checkRest(service, add);
   }
-  for (const cycle of findCycles(project.services)) {
-    found.push({ path: ['services', cycle[0] ?? '', 'depends_on'], message: `services depend on each other in a circle: ${cycle.join(' → ')}`, code: 'GRAPH_CYCLE', hint: 'Take one of these dependencies away.' });
+  const needs = new Map(Object.entries(project.services).map(([name, service]) => [name, Object.keys(service.depends_on ?? {})]));
+  for (const cycle of findCycles(needs, limits.diagnosticsMax)) {
+    const [first = '', second = first] = cycle;
+    const message = cycle.length === 1 ? `service \`${first}\` depends on itself` : `services depend on each other in a circle: ${cycleText(cycle)}`;
+    found.push({ path: ['services', first, 'depends_on', second], message, code: 'GRAPH_CYCLE', hint: 'Take one of these dependencies away: none of the services could start first.' });
   }
   return found;
 }
@@ -123,37 +128,6 @@ export function findSameNames(services: Services): Contradiction[] {
     else found.push({ path: ['services', name, 'container_name'], message: `service \`${name}\`: the container name \`${container}\` is already that of \`${owner}\``, code: 'SPEC_CONFLICT' });
   }
   return found;
-}
-
-/** Every circle of dependencies once, each beginning with its first name in the alphabet. Bound: services + dependencies. */
-function findCycles(services: Services): string[][] {
-  const state = new Map<string, 'open' | 'done'>();
-  const cycles: string[][] = [];
-  const path: string[] = [];
-  for (const root of Object.keys(services).sort()) {
-    if (state.has(root)) continue;
-    // NOTE: a stack of its own: a chain of dependencies is as long as the file wants.
-    const stack: { name: string; next: string[] }[] = [enter(root)];
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1];
-      if (top === undefined) break;
-      const name = top.next.shift();
-      if (name === undefined) {
-        state.set(top.name, 'done');
-        path.pop();
-        stack.pop();
-      } else if (state.get(name) === 'open') {
-        cycles.push([...path.slice(path.indexOf(name)), name]);
-      } else if (!state.has(name)) stack.push(enter(name));
-    }
-  }
-  return cycles;
-
-  function enter(name: string): { name: string; next: string[] } {
-    state.set(name, 'open');
-    path.push(name);
-    return { name, next: Object.keys(services[name]?.depends_on ?? {}).filter((one) => services[one] !== undefined).sort() };
-  }
 }
 
 function has(map: { readonly [name: string]: unknown } | undefined, name: string | undefined): boolean {

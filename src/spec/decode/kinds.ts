@@ -68,7 +68,7 @@ export function readStruct(list: readonly Field[], value: Value, place: Place): 
   if (source === undefined && value !== null) refuse(place, `a mapping is expected, not ${kindOf(value)}`);
   for (const field of list) {
     const has = source !== undefined && field.name in source;
-    const read = has ? readKind(field.kind, source[field.name] ?? null, { ...place, container: source, key: field.name, path: `${place.path}.${field.name}` }) : undefined;
+    const read = has ? readKind(field.kind, source[field.name] ?? null, { ...place, container: source, key: field.name, path: place.path === '' ? field.name : `${place.path}.${field.name}` }) : undefined;
     if (read !== undefined) made[field.name] = read;
     else if (field.isAlways === true) made[field.name] = newDict();
     else if (field.jsonAbsent === null) made[field.name] = null;

@@ -84,8 +84,9 @@ function uniqueList(list: List, rule: IdentityRule, path: string, report: Report
   return kept;
 }
 
-function byName(entry: Value, path: string): Identity {
-  if (typeof entry !== 'string') return { problem: `${path}: a text is expected, not ${kindOf(entry)}` };
+function byName(entry: Value): Identity {
+  // What is no text is left for the schema to refuse: it has the better words for it.
+  if (typeof entry !== 'string') return { id: `\0${JSON.stringify(entry)}` };
   const equals = entry.indexOf('=');
   return { id: equals < 0 ? entry : entry.slice(0, equals) };
 }

@@ -32,9 +32,11 @@ export function wrongType({ schema, value, path }: Finding): SchemaError {
 export function badText({ schema, value, path }: Finding): SchemaError {
   const text = String(value);
   const choices = schema.enum ?? [];
-  const wanted = choices.length > 0 ? listOfWords(choices.map((one) => `"${one}"`)) : (schema.title ?? 'another text');
-  const near = nearestWord(text, choices);
-  const hint = near === undefined ? exampleHint(schema, path) : `did you mean "${near}"?`;
+  const wanted = choices.length > 0 ? listOfWords(choices.map((one) => `\`${one}\``)) : (schema.title ?? 'another text');
+  // A word that is the end of just one choice is meant to be it: `healthy` for `service_healthy`.
+  const ends = text === '' ? [] : choices.filter((one) => one.endsWith(text));
+  const near = ends.length === 1 ? ends[0] : nearestWord(text, choices);
+  const hint = near === undefined ? exampleHint(schema, path) : `Did you mean \`${near}\`?`;
   return {
     path,
     on: 'value',
@@ -60,7 +62,7 @@ export function duplicateItem({ value, path, first }: { readonly value: unknown;
     keyword: 'uniqueItems',
     code: 'SPEC_DUPLICATE_ITEM',
     message: `${pathText(path)} repeats ${pathText([...list, first])}: ${valueWords(value)}`,
-    hint: 'remove one of the two',
+    hint: 'Keep one of the two.',
   };
 }
 
@@ -73,8 +75,8 @@ export function missingKey({ schema, root, key, path }: KeyFinding): SchemaError
     on: 'value',
     keyword: 'required',
     code: 'SPEC_MISSING_KEY',
-    message: `${pathText(path)} must have the key "${key}"`,
-    hint: `add "${key}:"${choices === '' && words?.title !== undefined ? ` with ${words.title}` : choices}`,
+    message: `${pathText(path)} must have the key \`${key}\``,
+    hint: `Add \`${key}:\`${choices === '' && words?.title !== undefined ? ` with ${words.title}` : choices}.`,
   };
 }
 
@@ -83,12 +85,12 @@ export function unknownKey(finding: KeyFinding & { readonly value: unknown }): S
   const at: ModelPath = [...path, key];
   const names = Object.keys(schema.patternProperties ?? {}).find((pattern) => pattern.startsWith('^[a-z'));
   if (schema.properties === undefined && names !== undefined) {
-    const message = `"${key}" is not a valid name in ${pathText(path)}`;
-    const hint = 'use letters, digits, ".", "_" and "-"';
+    const message = `\`${key}\` is not a valid name in ${pathText(path)}`;
+    const hint = 'Use letters, digits, `.`, `_` and `-`.';
     return { path: at, on: 'key', keyword: 'additionalProperties', code: 'SPEC_BAD_NAME', message, hint };
   }
   const where = path.length === 0 ? 'at the top of the file' : `in ${pathText(path)}`;
-  return { path: at, on: 'key', keyword: 'additionalProperties', code: 'SPEC_UNKNOWN_KEY', message: `"${key}" is not a known key ${where}`, hint: unknownKeyHint(finding) };
+  return { path: at, on: 'key', keyword: 'additionalProperties', code: 'SPEC_UNKNOWN_KEY', message: `\`${key}\` is not a known key ${where}`, hint: unknownKeyHint(finding) };
 }
 
 function unknownKeyHint({ schema, root, key, value, path }: KeyFinding & { readonly value: unknown }): string {
@@ -96,19 +98,19 @@ function unknownKeyHint({ schema, root, key, value, path }: KeyFinding & { reado
   const service = root.definitions?.['service'];
   const near = nearestWord(key, known);
   if (path.length === 0 && isMap(value) && (Object.hasOwn(value, 'image') || Object.hasOwn(value, 'build'))) {
-    return `a service belongs under "services:": indent "${key}:" and its settings below it`;
+    return `A service belongs under \`services:\`: indent \`${key}:\` and its settings below it.`;
   }
-  if (near !== undefined) return `did you mean "${near}"?`;
+  if (near !== undefined) return `Did you mean \`${near}\`?`;
   if (path.length === 0 && service !== undefined && schemaOfKey(service, key) !== undefined) {
-    return `"${key}" belongs to a service: put it under "services:", below the service's name`;
+    return `\`${key}\` belongs to a service: put it under \`services:\`, below the service's name.`;
   }
-  if (isServicePath(path) && root.properties !== undefined && Object.hasOwn(root.properties, key)) return `"${key}:" belongs at the top of the file: remove its indent`;
+  if (isServicePath(path) && root.properties !== undefined && Object.hasOwn(root.properties, key)) return `\`${key}:\` belongs at the top of the file: remove its indent.`;
   const parents = known.filter((parent) => holdsKey(schema.properties?.[parent], { root, key }));
-  if (parents.length > 0 && parents.length <= 3) return `"${key}" belongs under ${listOfWords(parents.map((parent) => `"${parent}:"`))}`;
+  if (parents.length > 0 && parents.length <= 3) return `\`${key}\` belongs under ${listOfWords(parents.map((parent) => `\`${parent}:\``))}.`;
   const service2 = service === undefined ? undefined : schemaOfKey(service, key);
-  if (path.length > 2 && path[0] === 'services' && service2 !== undefined) return `"${key}" belongs to the service itself: indent it less`;
-  if (known.length > 0 && known.length <= 12) return `the keys here are ${listOfWords(known, 'and')}; a key of your own begins with "x-"`;
-  return 'a key of your own begins with "x-"';
+  if (path.length > 2 && path[0] === 'services' && service2 !== undefined) return `\`${key}\` belongs to the service itself: indent it less.`;
+  if (known.length > 0 && known.length <= 12) return `The keys here are ${listOfWords(known, 'and')}; a key of your own begins with \`x-\`.`;
+  return 'A key of your own begins with `x-`.';
 }
 
 function holdsKey(schema: Schema | undefined, { root, key }: { readonly root: Schema; readonly key: string }): boolean {
@@ -127,11 +129,17 @@ function typeHint(schema: Schema, value: unknown, path: ModelPath): string | und
   const key = String(path.findLast((step) => typeof step === 'string') ?? '');
   const isItem = typeof path[path.length - 1] === 'number';
   if (isItem && isMap(value) && types.includes('string')) return pairHint(value);
-  if (types.includes('string') && !types.includes('boolean') && (typeof value === 'number' || typeof value === 'boolean')) return `put it in quotes: "${String(value)}"`;
-  if (types.includes('array') && typeof value === 'string') return `begin each item with a dash:\n${key}:\n  - ${JSON.stringify(value)}`;
-  if (value === null && types.includes('object')) return isServicePath(path) ? `indent the settings of "${key}" below its name, or give it an image:\n${key}:\n  image: nginx` : exampleHint(schema, path);
-  if (types.includes('object') && Array.isArray(value) && !types.includes('array')) return 'write it without dashes, as "key: value"';
+  if (typeof value === 'number' && schema.title?.startsWith('a duration') === true) return `Say in which unit: ${value}s or ${value}m.`;
+  if (types.includes('string') && !types.includes('boolean') && (typeof value === 'number' || typeof value === 'boolean')) return `Put it in quotes: "${String(value)}".`;
+  if (types.includes('array') && typeof value === 'string') return listHint(key, value);
+  if (value === null && types.includes('object')) return isServicePath(path) ? `Indent the settings of \`${key}\` below its name, or give it an image:\n${key}:\n  image: nginx` : exampleHint(schema, path);
+  if (types.includes('object') && Array.isArray(value) && !types.includes('array')) return 'Write it without dashes, as `key: value`.';
   return exampleHint(schema, path);
+}
+
+function listHint(key: string, value: string): string {
+  const isDashStuck = /^-\S/.test(value);
+  return isDashStuck ? `Put a space behind the dash:\n${key}:\n  - "${value.slice(1)}"` : `Begin each item with a dash:\n${key}:\n  - ${JSON.stringify(value)}`;
 }
 
 /** `- KEY: value` makes a map of one key where a text was meant; so does a port with a space behind its colon. */
@@ -139,13 +147,13 @@ function pairHint(value: Readonly<Record<string, unknown>>): string | undefined 
   const [first] = Object.entries(value);
   if (first === undefined || isMap(first[1]) || Array.isArray(first[1])) return undefined;
   const isPort = /^\d+$/.test(first[0]);
-  return isPort ? `write "${first[0]}:${String(first[1])}" in quotes, without a space behind the colon` : `write - ${first[0]}=${String(first[1] ?? '')}, or drop the dashes and keep "${first[0]}: ${String(first[1] ?? '')}"`;
+  return isPort ? `Write "${first[0]}:${String(first[1])}" in quotes, without a space behind the colon.` : `Write \`- ${first[0]}=${String(first[1] ?? '')}\`, or drop the dashes and keep \`${first[0]}: ${String(first[1] ?? '')}\`.`;
 }
 
 function exampleHint(schema: Schema, path: ModelPath): string | undefined {
   const example = schema.examples?.[0];
   const key = path[path.length - 1];
-  return example === undefined || typeof key !== 'string' ? undefined : `for example:\n${yamlText(key, example, 0)}`;
+  return example === undefined || typeof key !== 'string' ? undefined : `For example:\n${yamlText(key, example, 0)}`;
 }
 
 /** An example as a few lines of YAML. */

@@ -194,7 +194,7 @@ function keyOf(build: Build, key: unknown, fail: Fail): string | undefined {
   build.report.error({
     code: 'SPEC_KEY_NOT_TEXT',
     message: `a key that is no text ${where}: ${shown}`,
-    hint: isScalar(key) ? `Put quotes around it: "${shown}".` : 'Keys are plain texts.',
+    hint: !isScalar(key) ? 'Keys are plain texts.' : build.path.includes('ports') ? `Write a port in quotes, without a space behind the colon: "${shown}:80".` : `Put quotes around it: "${shown}".`,
     ...(node === undefined ? { line: 0, column: 0 } : placeOf(build.source, node)),
   });
   return undefined;

@@ -45,9 +45,8 @@ function compose(source: SourceText, lines: LineCounter): ReadYaml {
   for (const one of composer.end()) documents.push(one);
   const diagnostics: Diagnostic[] = [];
   for (const one of documents) {
-    for (const error of one.errors.slice(0, limits.diagnosticsMax)) {
-      const at = positionAt(source, error.pos[0], error.pos[1]);
-      diagnostics.push({ severity: 'error', ...explainYaml(error.code, error.message, source.text, error.pos[0]), ...at });
+    for (const { start, end, ...words } of explainYaml(one.errors.slice(0, limits.diagnosticsMax), source.text, one)) {
+      diagnostics.push({ severity: 'error', ...words, ...positionAt(source, start, end) });
     }
   }
   return { documents: documents.map((document) => ({ source, document })), diagnostics };
