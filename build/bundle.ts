@@ -9,7 +9,7 @@ const entries: Readonly<Record<string, string>> = {
   flotilla: 'src/cli/main.ts',
   daemon: 'src/daemon/main.ts',
   'wal-worker': 'src/manager/store/wal-worker.ts',
-  'unpack-worker': 'src/os/unpack-worker.ts',
+  'unpack-worker': 'src/engine/image/unpack-worker.ts',
 };
 
 /** Bundles into dist/: one chunk for each command, so that a command loads only what it needs. */

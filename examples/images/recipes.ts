@@ -31,7 +31,7 @@ const byRoot = (): Owner => ({ uid: 0, gid: 0 });
 const under = (dir: string, owner: Owner) => (name: string): Owner => (name === dir || name.startsWith(`${dir}/`) ? owner : byRoot());
 const files = join(import.meta.dirname, 'files');
 /** Packages that only package scripts need, or that are large and unused here. */
-const maintenance = ['adduser', 'debconf', 'dpkg', 'init-system-helpers', 'install-info', 'libsemanage-common', 'libsemanage2', 'libsepol2', 'lsb-base', 'passwd', 'perl', 'perl-base', 'perl-modules-5.36', 'perl-modules-5.38', 'sensible-utils', 'sysvinit-utils', 'ucf', 'usrmerge', 'usr-is-merged', 'tar', 'libaudit-common', 'libaudit1', 'libdb5.3', 'libgdbm6', 'libgdbm-compat4', 'libperl5.36', 'libperl5.38', 'libperl5.38t64', 'gcc-12-base', 'gcc-14-base', 'libpam-modules', 'libpam-modules-bin', 'libpam-runtime', 'iproute2', 'libbpf1', 'libelf1', 'libxtables12', 'libmnl0', 'libcap2-bin', 'libtirpc3', 'libtirpc-common'];
+const maintenance = ['adduser', 'debconf', 'dpkg', 'init-system-helpers', 'install-info', 'libsemanage-common', 'libsemanage2', 'libsepol2', 'lsb-base', 'passwd', 'perl', 'perl-base', 'perl-modules-5.36', 'perl-modules-5.38', 'sensible-utils', 'sysvinit-utils', 'ucf', 'usrmerge', 'usr-is-merged', 'tar', 'libdb5.3', 'libgdbm6', 'libgdbm-compat4', 'libperl5.36', 'libperl5.38', 'libperl5.38t64', 'gcc-12-base', 'gcc-14-base', 'libpam-modules', 'libpam-modules-bin', 'libpam-runtime', 'iproute2', 'libbpf1', 'libelf1', 'libxtables12', 'libmnl0', 'libcap2-bin', 'libtirpc3', 'libtirpc-common'];
 
 export const recipes: readonly Recipe[] = [busybox(), debian(), node(), nginx(), postgres(), redis()];
 
@@ -72,6 +72,8 @@ function debian(): Recipe {
     finish: async (root) => {
       await addAccounts(root, []);
       for (const dir of ['dev', 'etc', 'home', 'proc', 'root', 'run', 'sys', 'tmp', 'var/tmp', 'usr/local/bin']) await mkdir(join(root, dir), { recursive: true });
+      await symlinkIfFree('/run', join(root, 'var/run'));
+      await symlinkIfFree('/run/lock', join(root, 'var/lock'));
       await symlinkIfFree('dash', join(root, 'usr/bin/sh'));
       await symlinkIfFree('mawk', join(root, 'usr/bin/awk'));
     },
@@ -147,7 +149,6 @@ function postgres(): Recipe {
       for (const name of ['llvmjit.so', 'llvmjit_types.bc']) await rm(join(root, 'usr/lib/postgresql', major, 'lib', name), { force: true });
       for (const dir of ['docker-entrypoint-initdb.d', 'var/lib/postgresql/data', 'var/run', 'run/postgresql']) await mkdir(join(root, dir), { recursive: true });
       await rm(join(root, 'var/run'), { recursive: true, force: true });
-      await symlink('/run', join(root, 'var/run'));
       await mkdir(join(root, 'usr/local/bin'), { recursive: true });
       for (const name of await readdir(join(root, 'usr/lib/postgresql', major, 'bin'))) await symlinkIfFree(`/usr/lib/postgresql/${major}/bin/${name}`, join(root, 'usr/local/bin', name));
       await run('sed', ['-i', "s/^#listen_addresses = 'localhost'/listen_addresses = '*'/", join(root, 'usr/share/postgresql', major, 'postgresql.conf.sample')]);

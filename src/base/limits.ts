@@ -17,4 +17,19 @@ export const limits = {
   diagnosticsMax: 200,
   /** An image manifest or index (the distribution spec's advice). */
   manifestBytesMax: 4 * 1024 * 1024,
+  /** Entries of one layer's archive. */
+  layerEntriesMax: 2_000_000,
+  /** A path in a layer: what Linux takes in one call. */
+  layerPathBytesMax: 4095,
+  /** One layer, unpacked. */
+  layerBytesMax: 64 * 1024 * 1024 * 1024,
+  /** A layer that unpacks to more than this many times its size is a bomb, once it is above `layerBombBytesMin`. */
+  layerRatioMax: 250,
+  layerBombBytesMin: 256 * 1024 * 1024,
+  /** Layers of one image; overlayfs takes 500. */
+  imageLayersMax: 256,
+  /** Blobs of one image that are fetched at the same time. */
+  pullLayersAtOnce: 3,
+  /** Processes that unpack layers, for all pulls together. */
+  unpackersMax: 6,
 } as const;

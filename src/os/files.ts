@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { chmod, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, stat, statfs, symlink, unlink } from 'node:fs/promises';
+import { chmod, chown, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, stat, statfs, symlink, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorName } from './libc.ts';
 
@@ -61,6 +61,10 @@ export async function ensureDir(dir: string, mode: number = 0o700): Promise<void
 
 export async function setMode(path: string, mode: number): Promise<void> {
   await chmod(path, mode);
+}
+
+export async function changeOwnerOf(path: string, uid: number, gid: number): Promise<void> {
+  await chown(path, uid, gid);
 }
 
 export async function readFileIfThere(path: string): Promise<Buffer | null> {

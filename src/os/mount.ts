@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { cString } from './fd-ops.ts';
 import { checked, errnoOf, libcFunction } from './libc.ts';
 
@@ -52,6 +53,13 @@ export function unmount(target: string): boolean {
 /** Everything mounted at `target`, layer upon layer, is detached. */
 export function unmountAll(target: string): void {
   for (let depth = 0; depth < 64 && unmount(target); depth += 1);
+}
+
+/** Whether another file system is mounted at the path: its device is not its parent's. A bind of the same file system is not seen. */
+export function isMountPoint(path: string): boolean {
+  const here = lstatSync(path, { throwIfNoEntry: false });
+  const above = lstatSync(dirname(path), { throwIfNoEntry: false });
+  return here !== undefined && above !== undefined && here.dev !== above.dev;
 }
 
 export type MountPoint = { readonly target: string; readonly type: string; readonly source: string };

@@ -37,9 +37,10 @@ TEXT
 }
 
 make_cluster() {
-  local arguments=(--username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD"))
+  local arguments=(--username="$POSTGRES_USER")
   if [ -n "${POSTGRES_INITDB_WALDIR:-}" ]; then arguments+=(--waldir "$POSTGRES_INITDB_WALDIR"); fi
-  eval 'initdb "${arguments[@]}" '"${POSTGRES_INITDB_ARGS:-}"' '
+  # The password's pipe lives as long as the one command that it is written in.
+  eval 'initdb "${arguments[@]}" --pwfile=<(printf "%s\n" "$POSTGRES_PASSWORD") '"${POSTGRES_INITDB_ARGS:-}"
   local method=${POSTGRES_HOST_AUTH_METHOD:-$(postgres -C password_encryption)}
   printf '\nhost all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
 }

@@ -1,0 +1,39 @@
+/** Where registries are found and how far each is trusted: the daemon's configuration. */
+export type RegistrySettings = {
+  /** For each registry, the places to ask before it. */
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** `host[:port]` whose certificate isn't checked, or that speaks plain http. Loopback needs no entry. */
+  readonly insecure: readonly string[];
+};
+
+/** One place to ask. `registry` is the domain of the image's name: credentials belong to it, or to the mirror's own host. */
+export type Endpoint = { readonly base: URL; readonly isMirror: boolean; readonly checksCertificate: boolean; readonly credentialsOf: string };
+
+const dockerHubHost = 'registry-1.docker.io';
+
+/** The places for a registry in the order to ask them: mirrors first. Plain http only on loopback and where it is allowed by name. */
+export function endpointsOf(domain: string, settings: RegistrySettings): Endpoint[] {
+  const mirrors = (settings.mirrors[domain] ?? []).flatMap((text) => mirrorEndpoint(text, settings));
+  const host = domain === 'docker.io' ? dockerHubHost : domain;
+  const isInsecure = settings.insecure.includes(domain) || isLoopback(host);
+  const secure: Endpoint = { base: new URL(`https://${host}/`), isMirror: false, checksCertificate: !isInsecure, credentialsOf: domain };
+  return [...mirrors, secure, ...(isInsecure ? [{ ...secure, base: new URL(`http://${host}/`) }] : [])];
+}
+
+function mirrorEndpoint(text: string, settings: RegistrySettings): Endpoint[] {
+  if (!URL.canParse(text)) return [];
+  const base = new URL(text.endsWith('/') ? text : `${text}/`);
+  const isInsecure = settings.insecure.includes(base.host) || isLoopback(base.host);
+  if (base.protocol === 'http:' ? !isInsecure : base.protocol !== 'https:') return [];
+  return [{ base, isMirror: true, checksCertificate: !isInsecure, credentialsOf: base.host }];
+}
+
+/** Mirrors of the configuration that can't be used, for the log and `info`. */
+export function refusedMirrors(settings: RegistrySettings): string[] {
+  return Object.values(settings.mirrors).flatMap((list) => list.filter((text) => mirrorEndpoint(text, settings).length === 0));
+}
+
+export function isLoopback(host: string): boolean {
+  const name = host.startsWith('[') ? host.slice(1, host.indexOf(']')) : (host.split(':')[0] ?? '');
+  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
+}
