@@ -8,6 +8,7 @@ import type { Layout } from './layout.ts';
 import type { MachineFacts } from './oci-spec.ts';
 import type { RootfsSource } from './rootfs-source.ts';
 import type { Runtime } from './runtime.ts';
+import type { FilterCache } from './seccomp/filter-cache.ts';
 
 /** What every part of the container engine works with. */
 export type EngineContext = {
@@ -18,6 +19,8 @@ export type EngineContext = {
   readonly bootId: string;
   readonly rootfs: RootfsSource;
   readonly volumes: LocalVolumes;
+  /** null where the runtime takes no compiled filters. */
+  readonly filters: FilterCache | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

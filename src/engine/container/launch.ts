@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import type { EngineContext } from './engine-context.ts';
 import type { Entry } from './entry.ts';
 import type { OciConfig } from './oci-types.ts';
+import { filterAnnotation } from './seccomp/filter-cache.ts';
 
 const messageBytesMax = 64 * 1024;
 const launchMsMax = 60_000;
@@ -21,7 +22,7 @@ export async function launch(context: EngineContext, entry: Entry, config: OciCo
   const bundle = layout.bundle(entry.id);
   makeDirQuick(bundle);
   makeDirQuick(layout.logs(entry.id));
-  writeQuick(`${bundle}/config.json`, JSON.stringify(config));
+  writeQuick(`${bundle}/config.json`, JSON.stringify(withFilter(context, config)));
   context.failpoint('launch:config');
   const child = startChild(monitorCommand(context, entry), {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -37,9 +38,18 @@ export async function launch(context: EngineContext, entry: Entry, config: OciCo
   child.stderr?.destroy();
   const { data, message } = parseAnswer(line);
   const process = data > 0 ? processId(data) : null;
-  if (process !== null) return process;
+  if (process !== null) {
+    if (config.linux.seccomp !== undefined) context.filters?.keep(config.linux.seccomp, layout.runtimeState(entry.id));
+    return process;
+  }
   const why = data > 0 ? 'its first process ended at once' : message !== '' ? message : line === '' ? await Promise.race([complaints, child.ended.then((end) => `the monitor ended with ${end.code}`, (error: unknown) => String(error))]) : line;
   throw launchError(entry, runtime.name, why);
+}
+
+/** The filter stays in the document too: it is what was asked for. */
+function withFilter(context: EngineContext, config: OciConfig): OciConfig {
+  const filter = config.linux.seccomp === undefined ? null : (context.filters?.find(config.linux.seccomp) ?? null);
+  return filter === null ? config : { ...config, annotations: { ...config.annotations, [filterAnnotation]: filter } };
 }
 
 function monitorCommand(context: EngineContext, entry: Entry): string[] {

@@ -11,6 +11,7 @@ import { join } from 'node:path';
  *            /bundles/<id>/                config.json, pid, conmon.pid, ctl: for one run of the container
  *            /state/<id>/                  the runtime's own
  *            /exits/<id>                   the exit code, written by the monitor
+ *            /filters/<hash>               compiled seccomp filters
  *            /secrets/<id>/<n>             on a tmpfs
  */
 export type Layout = ReturnType<typeof layoutOf>;
@@ -36,6 +37,7 @@ export function layoutOf(roots: { readonly dataRoot: string; readonly runRoot: s
     runtimeState: (id: string): string => join(runRoot, 'state', id),
     exits: join(runRoot, 'exits'),
     exit: (id: string): string => join(runRoot, 'exits', id),
+    filters: join(runRoot, 'filters'),
     secretsRoot: join(runRoot, 'secrets'),
     secrets: (id: string): string => join(runRoot, 'secrets', id),
     secret: (id: string, index: number): string => join(runRoot, 'secrets', id, String(index)),

@@ -16,6 +16,7 @@ import { layoutOf } from './layout.ts';
 import type { RootfsSource } from './rootfs-source.ts';
 import { findRuntime } from './runtime.ts';
 import type { RuntimeChoice } from './runtime.ts';
+import { filterCache } from './seccomp/filter-cache.ts';
 
 export type ContainerEngineOptions = {
   /** Survives a reboot; on a disk. */
@@ -52,6 +53,7 @@ export async function openContainerEngine(options: ContainerEngineOptions): Prom
       bootId: bootId(),
       rootfs: options.rootfs,
       volumes,
+      filters: runtime.name === 'crun' ? filterCache(layout.filters, runtime.version) : null,
       clock: options.clock,
       random: options.random,
       log: options.log,
