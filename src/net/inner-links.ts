@@ -3,8 +3,9 @@ import { cidrOf, ipToBytes } from '../base/cidr.ts';
 import type { Ip } from '../base/cidr.ts';
 import { errnoName } from '../os/libc.ts';
 import type { NetlinkMessage } from '../os/netlink-message.ts';
-import { newAddress, newNeighbour, newRoute, newSourceRule, upLink } from '../os/netlink-route.ts';
+import { getLinks, newAddress, newNeighbour, newRoute, newSourceRule, readLink, upLink } from '../os/netlink-route.ts';
 import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
+import type { NetlinkSocket } from '../os/netlink-socket.ts';
 import { writeSysctl } from '../os/sysctl.ts';
 import { hostMac } from './link-rules.ts';
 import type { WishedLink, WishedPath } from './link-rules.ts';
@@ -23,7 +24,12 @@ const eexist = 17;
 
 /** What every namespace has before its container: loopback up, ports and ping for everybody as under Docker, IPv6 only where asked for. */
 export function prepareNamespace(): void {
-  request([upLink(loopbackIndex)]);
+  const socket = openNetlink(netlinkFamily.route);
+  try {
+    request(socket, [upLink(loopbackIndex)]);
+  } finally {
+    socket.close();
+  }
   writeSysctl('net/ipv4/ip_unprivileged_port_start', '0');
   writeSysctl('net/ipv4/ping_group_range', '0\t2147483647');
   writeSysctl('net/ipv6/conf/default/disable_ipv6', '1');
@@ -32,7 +38,18 @@ export function prepareNamespace(): void {
 
 export function configureInside(links: readonly WishedLink[]): void {
   for (const link of links) if (link.paths.some((path) => path.ip.family === 6)) writeSysctl(`net/ipv6/conf/${link.innerName}/disable_ipv6`, '0');
-  request(links.flatMap((link) => [upLink(link.innerIndex), ...link.paths.flatMap((path) => pathMessages(link.innerIndex, path))]));
+  const socket = openNetlink(netlinkFamily.route);
+  try {
+    const indexes = new Map(socket.dump(getLinks()).map(readLink).map((one) => [one.name, one.index]));
+    request(socket, links.flatMap((link) => linkMessages(link, indexes.get(link.innerName))));
+  } finally {
+    socket.close();
+  }
+}
+
+function linkMessages(link: WishedLink, index: number | undefined): NetlinkMessage[] {
+  if (index === undefined) throw new AppError({ code: 'NET_LINK', message: `the link ${link.innerName} of ${link.endpointId} vanished as soon as it was made` });
+  return [upLink(index), ...link.paths.flatMap((path) => pathMessages(index, path))];
 }
 
 function pathMessages(index: number, path: WishedPath): NetlinkMessage[] {
@@ -57,14 +74,9 @@ function pathMessages(index: number, path: WishedPath): NetlinkMessage[] {
   ];
 }
 
-function request(messages: readonly NetlinkMessage[]): void {
-  const socket = openNetlink(netlinkFamily.route);
-  try {
-    for (const answer of socket.request(messages)) {
-      if (answer.errno === 0 || answer.errno === eexist) continue;
-      throw new AppError({ code: 'NET_LINK', message: `the inside of a container's network could not be set up: ${errnoName(answer.errno)}${answer.text === '' ? '' : ` (${answer.text})`}` });
-    }
-  } finally {
-    socket.close();
+function request(socket: NetlinkSocket, messages: readonly NetlinkMessage[]): void {
+  for (const answer of socket.request(messages)) {
+    if (answer.errno === 0 || answer.errno === eexist) continue;
+    throw new AppError({ code: 'NET_LINK', message: `the inside of a container's network could not be set up: ${errnoName(answer.errno)}${answer.text === '' ? '' : ` (${answer.text})`}` });
   }
 }

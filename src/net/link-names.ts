@@ -32,12 +32,6 @@ export function hostLinkName(names: KernelNames, endpointId: string, interfaceNa
   return `${names.linkPrefix}${base36(createHash('sha256').update(`link ${endpointId} ${interfaceName}`).digest(), 8)}`;
 }
 
-/** The index of a link inside its namespace, the same each time: `eth0` 2, `eth1` 3; other names above a thousand. */
-export function innerLinkIndex(interfaceName: string): number {
-  const number = /^eth(\d{1,3})$/.exec(interfaceName)?.[1];
-  return number !== undefined ? Number(number) + 2 : 2000 + (createHash('sha256').update(interfaceName).digest().readUInt32BE(0) % 1_000_000);
-}
-
 function base36(digest: Buffer, length: number): string {
   return digest.readBigUInt64BE(0).toString(36).padStart(13, '0').slice(-length);
 }

@@ -3,7 +3,7 @@ import { formatIp, ipToBytes } from '../base/cidr.ts';
 import type { Cidr, Ip } from '../base/cidr.ts';
 import type { RouteFacts } from '../os/netlink-route.ts';
 import type { CheckedAttachment, CheckedEndpoint, CheckedState } from './checked-state.ts';
-import { hostLinkName, innerLinkIndex, routeProtocol } from './link-names.ts';
+import { hostLinkName, routeProtocol } from './link-names.ts';
 import type { KernelNames } from './link-names.ts';
 
 /**
@@ -19,7 +19,6 @@ export type WishedLink = {
   readonly mtu: number;
   readonly innerName: string;
   readonly innerMac: Uint8Array;
-  readonly innerIndex: number;
   readonly paths: readonly WishedPath[];
 };
 
@@ -56,7 +55,6 @@ function linkOf(endpoint: CheckedEndpoint, one: CheckedAttachment, index: number
     mtu: network.mtu,
     innerName: one.interfaceName,
     innerMac: Buffer.from(one.mac.replaceAll(':', ''), 'hex'),
-    innerIndex: innerLinkIndex(one.interfaceName),
     paths,
   };
 }

@@ -89,7 +89,7 @@ function createPairs(socket: NetlinkSocket, wished: readonly WishedLink[], names
     fds.set(endpointId, namespace.fd);
   }
   const messages = wished.map((link) =>
-    newVeth({ name: link.name, mac: hostMac, mtu: link.mtu, peer: { name: link.innerName, mac: link.innerMac, index: link.innerIndex, namespaceFd: fds.get(link.endpointId) ?? -1 } }),
+    newVeth({ name: link.name, mac: hostMac, mtu: link.mtu, peer: { name: link.innerName, mac: link.innerMac, namespaceFd: fds.get(link.endpointId) ?? -1 } }),
   );
   for (const [i, answer] of socket.request(messages).entries()) {
     const link = wished[i];

@@ -14,17 +14,17 @@ const skipStats = 8;
 export type Mac = Uint8Array;
 export type LinkFacts = { readonly index: number; readonly name: string; readonly kind: string; readonly alias: string; readonly isUp: boolean; readonly mac: string; readonly mtu: number };
 
-/** A pair of links, the far one born in another namespace; its index there is given, so nothing need be read back. */
+/** A pair of links, the far one born in another namespace under its final name. Its index is the kernel's choice. */
 export function newVeth(options: {
   readonly name: string;
   readonly mac: Mac;
   readonly mtu: number;
-  readonly peer: { readonly name: string; readonly mac: Mac; readonly index: number; readonly namespaceFd: number };
+  readonly peer: { readonly name: string; readonly mac: Mac; readonly namespaceFd: number };
 }): NetlinkMessage {
   const { peer } = options;
   const peerInfo = Buffer.concat([
     // NOTE: it can't be born up: a veth refuses that until both its ends exist.
-    linkHeader({ index: peer.index }),
+    linkHeader({}),
     textAttribute(link.name, peer.name),
     attribute(link.address, peer.mac),
     u32Attribute(link.mtu, options.mtu),
