@@ -35,4 +35,5 @@ export const specCodes = {
   SPEC_EMPTY: 'A compose file holds nothing.',
   SPEC_NO_NAME: 'A project has no name.',
   SPEC_SAME_PORT: 'Two services, or several copies of one, publish the same port of the host.',
+  SPEC_SEVERAL_FILES: 'A folder holds several compose files; one is used (warning).',
 } as const;

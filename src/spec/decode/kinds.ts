@@ -14,11 +14,12 @@ export type Place = { readonly container: Dict | List; readonly key: string | nu
 export type Read = (value: Value, place: Place) => Value | undefined;
 
 export type Kind =
-  | { readonly kind: 'leaf'; readonly read: Read }
+  /** `keys`: those of a mapping that the value may be, in the order in which they are printed; YAML prints all of them. */
+  | { readonly kind: 'leaf'; readonly read: Read; readonly keys?: readonly string[] }
   | { readonly kind: 'list'; readonly of: Kind }
   /** By name; `isNullable`: a name may stand without a value. */
   | { readonly kind: 'map'; readonly of: Kind; readonly isNullable: boolean }
-  | { readonly kind: 'struct'; readonly fields: readonly Field[] };
+  | { readonly kind: 'struct'; readonly fields: readonly Field[]; readonly finish?: (made: Dict) => void };
 
 export type Field = {
   readonly name: string;
@@ -46,7 +47,11 @@ export function fields(kinds: Readonly<Record<string, Kind>>): Field[] {
 /** Reads a value as a kind. Source: the reference's own types, which decide what may be left out. */
 export function readKind(kind: Kind, value: Value, place: Place): Value | undefined {
   if (kind.kind === 'leaf') return kind.read(value, place);
-  if (kind.kind === 'struct') return readStruct(kind.fields, value, place);
+  if (kind.kind === 'struct') {
+    const made = readStruct(kind.fields, value, place);
+    if (made !== undefined) kind.finish?.(made);
+    return made;
+  }
   if (kind.kind === 'list') {
     if (!isList(value)) return value === null ? undefined : refuse(place, `a list is expected, not ${kindOf(value)}`);
     const items = value.map((one, index) => readKind(kind.of, one, { ...place, container: value, key: index, path: `${place.path}[${index}]` }) ?? null);
@@ -189,7 +194,9 @@ export const sshKeys: Kind = leaf((value, place) => {
   return keys.length === 0 ? undefined : keys;
 });
 
-export const ulimit: Kind = leaf((value, place) => {
+export const ulimit: Kind = { kind: 'leaf', keys: ['soft', 'hard'], read: readUlimit };
+
+function readUlimit(value: Value, place: Place): Value | undefined {
   if (isDict(value)) {
     const made = newDict();
     for (const side of ['soft', 'hard']) {
@@ -201,7 +208,7 @@ export const ulimit: Kind = leaf((value, place) => {
   }
   const read = readWhole(value, place);
   return read === 0 || read === undefined ? newDict() : read;
-});
+}
 
 export const octalMode: Kind = leaf((value, place) => {
   if (value === null) return undefined;

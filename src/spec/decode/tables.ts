@@ -1,3 +1,4 @@
+import { isDict } from '../source/values.ts';
 import type { Field, Kind } from './kinds.ts';
 import {
   bytes, choice, command, count, deviceCount, duration, environment, fields, flag, healthTest, hosts, leaf, listOf, mapOf, mapping,
@@ -64,13 +65,22 @@ const serviceNetwork = struct(fields({
 
 const port = struct(fields({ name: text, mode: text, host_ip: text, target: unsigned(uint32Max), published: text, protocol: text, app_protocol: text }));
 
-const mount = struct(fields({
+const mountFields = fields({
   type: text, source: text, target: text, read_only: flag, consistency: text,
   bind: struct(fields({ selinux: text, propagation: text, create_host_path: choice, recursive: text })),
   volume: struct(fields({ labels: mapping, nocopy: flag, subpath: text })),
   tmpfs: struct(fields({ size: bytes, mode: unsigned(uint32Max) })),
   image: struct(fields({ subpath: text })),
-}));
+});
+/** Making the host's folder is a matter of bind mounts; `name:/target:Z` has bind options and is none. */
+const mount: Kind = {
+  kind: 'struct',
+  fields: mountFields,
+  finish: (made) => {
+    const bind = made['bind'];
+    if (made['type'] !== 'bind' && isDict(bind)) delete bind['create_host_path'];
+  },
+};
 
 const healthcheck = struct(fields({
   test: healthTest, timeout: duration, interval: duration, retries: unsignedOrZero(uint64Max), start_period: duration, start_interval: duration, disable: flag,

@@ -18,7 +18,7 @@ const jsonFields: readonly Field[] = projectFields.filter((field) => field.name 
  * NOTE: as there, extensions below the top level and the top-level `models` are not part of the JSON; YAML has them.
  */
 export function printJson(project: Project, style: JsonStyle): string {
-  const extensions: Field[] = Object.keys(project).filter((key) => key.startsWith('x-')).map((name) => ({ name, kind: { kind: 'leaf', read: (value) => value } }));
+  const extensions: Field[] = Object.keys(project).filter((key) => key.startsWith('x-')).map((name) => ({ name, kind: anyKind }));
   const fields = [...jsonFields, ...extensions].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return structText(fields, project, newline(style, 0), style);
 }
@@ -33,6 +33,8 @@ export function printValueJson(value: unknown, style: JsonStyle): string {
   return leafText(value, newline(style, 0), style);
 }
 
+const anyKind: Kind = { kind: 'leaf', read: (value) => value };
+
 type Line = { readonly break: string; readonly depth: number };
 
 function newline({ indent }: JsonStyle, depth: number): Line {
@@ -41,6 +43,7 @@ function newline({ indent }: JsonStyle, depth: number): Line {
 
 function kindText(kind: Kind, value: unknown, line: Line, style: JsonStyle): string {
   if (value === null || value === undefined) return 'null';
+  if (kind.kind === 'leaf' && kind.keys !== undefined && typeof value === 'object') return structText(kind.keys.map((name) => ({ name, kind: anyKind })), value, line, style);
   if (kind.kind === 'leaf') return leafText(value, line, style);
   if (kind.kind === 'struct') return structText(kind.fields, value, line, style);
   const inner = newline(style, line.depth + 1);

@@ -52,6 +52,7 @@ function writePair(out: string[], key: string, value: unknown, kind: Kind, depth
 
 function writeMapping(out: string[], kind: Kind, value: object, depth: number, style: YamlStyle): void {
   if (kind.kind === 'struct') writeStruct(out, kind.fields, value, depth, style);
+  else if (kind.kind === 'leaf' && kind.keys !== undefined) for (const name of kind.keys) writePair(out, name, Reflect.get(value, name) ?? 0, anyKind, depth, style);
   else writeEntries(out, sortedEntries(value), kind.kind === 'map' ? kind.of : anyKind, depth, style);
 }
 
@@ -121,6 +122,7 @@ function isMapping(value: unknown): value is object {
 }
 
 function isEmptyStruct(kind: Kind, value: object): boolean {
+  if (kind.kind === 'leaf' && kind.keys !== undefined) return false;
   if (Object.keys(value).length === 0) return true;
   if (kind.kind !== 'struct') return false;
   const out: string[] = [];
@@ -137,34 +139,30 @@ function sortedEntries(value: object): [string, unknown][] {
   return entries.toSorted((a, b) => compareNatural(a[0], b[0]));
 }
 
-/** Numbers inside names count as numbers, letters come after other signs. Source: go-yaml (order of keys). */
+/** Numbers inside names count as numbers; letters come after other signs, but before them behind a digit. Source: go-yaml (order of keys). */
 function compareNatural(a: string, b: string): number {
   const [left, right] = [Array.from(a), Array.from(b)];
-  const isDigit = (char: string | undefined): boolean => char !== undefined && char >= '0' && char <= '9';
-  const isLetter = (char: string | undefined): boolean => char !== undefined && /\p{L}/u.test(char);
-  let inDigits = false;
-  for (let i = 0; i < left.length && i < right.length; i += 1) {
-    const [x = '', y = ''] = [left[i], right[i]];
-    if (x === y) {
-      inDigits = isDigit(x);
-      continue;
-    }
-    if (isLetter(x) && isLetter(y)) return x < y ? -1 : 1;
-    if (isLetter(x) || isLetter(y)) return inDigits === isLetter(x) ? -1 : 1;
-    return compareDigits(left, right, i) || (x < y ? -1 : 1);
-  }
-  return left.length - right.length;
+  const at = left.findIndex((char, index) => char !== right[index]);
+  if (at < 0 || at >= right.length) return left.length - right.length;
+  const [x = '', y = ''] = [left[at], right[at]];
+  const [xIsLetter, yIsLetter] = [/\p{L}/u.test(x), /\p{L}/u.test(y)];
+  if (xIsLetter && yIsLetter) return x < y ? -1 : 1;
+  if (xIsLetter || yIsLetter) return isDigit(left[at - 1]) === xIsLetter ? -1 : 1;
+  // Behind a digit that is not 0, a zero counts: `10` is more than `1`.
+  let start = at;
+  while (start > 0 && isDigit(left[start - 1])) start -= 1;
+  const lead = (x === '0' || y === '0') && left.slice(start, at).some((char) => char !== '0') ? '1' : '';
+  const [m, n] = [digitsAt(left, at), digitsAt(right, at)];
+  const [i, j] = [Number(lead + m), Number(lead + n)];
+  return i - j || m.length - n.length || (x < y ? -1 : 1);
 }
 
-function compareDigits(left: readonly string[], right: readonly string[], at: number): number {
-  const run = (chars: readonly string[]): string => /^\d*/.exec(chars.slice(at).join(''))?.[0] ?? '';
-  let [a, b] = [run(left), run(right)];
-  let start = at;
-  while (start > 0 && /\d/.test(left[start - 1] ?? '')) start -= 1;
-  const common = left.slice(start, at).join('');
-  if (a === '' && b === '') return 0;
-  if (common !== '' || (a !== '' && b !== '')) [a, b] = [common + a, common + b];
-  const [x, y] = [Number(a === '' ? NaN : a), Number(b === '' ? NaN : b)];
-  if (Number.isNaN(x) || Number.isNaN(y) || x === y) return 0;
-  return x - y;
+function isDigit(char: string | undefined): boolean {
+  return char !== undefined && char >= '0' && char <= '9';
+}
+
+function digitsAt(chars: readonly string[], at: number): string {
+  let end = at;
+  while (isDigit(chars[end])) end += 1;
+  return chars.slice(at, end).join('');
 }

@@ -1,0 +1,170 @@
+import { relative } from 'node:path';
+import type { Command } from 'commander';
+import { AppError } from '../base/app-error.ts';
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Loaded, Phases, Provided } from '../spec/input.ts';
+import { load, loadUntyped } from '../spec/load.ts';
+import { findProject, newReader, runLoader } from './read-project.ts';
+import type { ProjectFlags, Reader, ReadHost } from './read-project.ts';
+
+/** What the command writes to. */
+export type ConfigHost = ReadHost & {
+  readonly out: { readonly write: (text: string) => void };
+  readonly err: { readonly write: (text: string) => void; readonly isTty: boolean };
+};
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Declares `compose config`: the canonical form of a project, or one of its lists. */
+export function addConfigCommand(program: Command, flags: () => ProjectFlags, host: ConfigHost): void {
+  program
+    .command('config [services...]')
+    .alias('convert')
+    .description('Parse, resolve and render compose file in canonical format')
+    .option('--format <format>', 'Format the output: yaml or json')
+    .option('--services', 'Print the service names, one per line')
+    .option('--volumes', 'Print the volume names, one per line')
+    .option('--networks', 'Print the network names, one per line')
+    .option('--models', 'Print the model names, one per line')
+    .option('--profiles', 'Print the profile names, one per line')
+    .option('--images', 'Print the image names, one per line')
+    .option('--variables', 'Print model variables and default values')
+    .option('--environment', 'Print environment used for interpolation')
+    .option('--hash <services>', 'Print the service config hash, one per line')
+    .option('--no-interpolate', "Don't interpolate environment variables")
+    .option('--no-normalize', "Don't normalize compose model")
+    .option('--no-path-resolution', "Don't resolve file paths")
+    .option('--no-consistency', "Don't check model consistency - warning: may produce invalid Compose output")
+    .option('--no-env-resolution', "Don't resolve service env files")
+    .option('--resolve-image-digests', 'Pin image tags to digests')
+    .option('--lock-image-digests', 'Produces an override file with image digests')
+    .option('-q, --quiet', "Only validate the configuration, don't print anything")
+    .option('-o, --output <file>', 'Save to file (default to stdout)')
+    .option('--graph <format>', 'Print the order of the services: dot, mermaid or json')
+    .option('--check-target <target>', 'List what would be refused on a target: laptop or cluster')
+    .action(async (services: string[], options: Options) => config(host, flags(), services, options));
+}
+
+export async function config(host: ConfigHost, flags: ProjectFlags, services: readonly string[], options: Options): Promise<void> {
+  for (const name of ['resolveImageDigests', 'lockImageDigests']) {
+    if (options[name] === true) throw new AppError({ code: 'CLI_NOT_YET', message: 'resolving image digests comes later', hint: 'Leave the flag out.' });
+  }
+  const format = oneOf(options, 'format', ['yaml', 'json']);
+  const project = findProject(host, flags);
+  const reader = newReader();
+  const text = options['variables'] === true || options['interpolate'] === false
+    ? await untypedText(host, project, reader, services, options, format)
+    : await typedText(host, project, reader, services, options, format);
+  if (options['quiet'] === true) return;
+  if (typeof options['output'] === 'string') {
+    const { writeFileDurable } = await import('../os/files.ts');
+    await writeFileDurable(options['output'], text, 0o644);
+  } else host.out.write(text);
+}
+
+type Found = ReturnType<typeof findProject>;
+
+async function typedText(host: ConfigHost, project: Found, reader: Reader, services: readonly string[], options: Options, format: string): Promise<string> {
+  const phases = phasesOf(options);
+  const result = runLoader(reader, ({ provided, links }) => load({ ...project.input, services, phases, provided, links }));
+  const diagnostics = [...project.diagnostics, ...result.diagnostics];
+  if (result.kind === 'failed' || hasError(diagnostics)) return refuse(host, diagnostics, reader);
+  await warn(host, diagnostics, reader);
+  const same = await sameNames(result, options);
+  if (same.length > 0) return refuse(host, same, reader);
+  return viewOf(result, options, format);
+}
+
+async function viewOf(loaded: Loaded, options: Options, format: string): Promise<string> {
+  const graph = oneOf(options, 'graph', ['dot', 'mermaid', 'json']);
+  if (graph !== '') {
+    const [{ graphOf }, { printGraph }] = await Promise.all([import('../graph/graph.ts'), import('../graph/print.ts')]);
+    return printGraph(graphOf(loaded.project), graph === 'dot' ? 'dot' : graph === 'json' ? 'json' : 'mermaid');
+  }
+  const target = oneOf(options, 'checkTarget', ['laptop', 'cluster']);
+  if (target !== '') {
+    const { checkTarget } = await import('../spec/targets/check.ts');
+    return checkTarget(loaded.project, target === 'laptop' ? 'laptop' : 'cluster').map((one) => `${one.kind.padEnd(8)} ${one.path.join('.')}: ${one.reason}\n`).join('');
+  }
+  const lists = (['services', 'volumes', 'networks', 'models', 'profiles', 'images'] as const).filter((name) => options[name] === true);
+  const [list] = lists;
+  const view = await import('../spec/config-view.ts');
+  if (list !== undefined) return view.namesOf(loaded, list).map((name) => `${name}\n`).join('');
+  if (options['environment'] === true) return view.environmentText(loaded.environment, format === 'json' ? 'json' : 'lines');
+  if (typeof options['hash'] === 'string') {
+    const hashes = view.hashesOf(loaded.project, options['hash']);
+    if ('unknown' in hashes) throw new AppError({ code: 'SPEC_UNDEFINED', message: `no such service: ${hashes.unknown}` });
+    return hashes.lines.map((line) => `${line}\n`).join('');
+  }
+  if (format === 'json') return `${(await import('../spec/print/json.ts')).printJson(loaded.project, { indent: 2, escapeDollars: true })}\n`;
+  return (await import('../spec/print/yaml.ts')).printYaml(loaded.project, { escapeDollars: true });
+}
+
+/** The model with its variables in it. */
+async function untypedText(host: ConfigHost, project: Found, reader: Reader, services: readonly string[], options: Options, format: string): Promise<string> {
+  const phases = { ...phasesOf(options), interpolate: false, resolveEnvironment: false };
+  const result = runLoader(reader, ({ provided, links }) => loadUntyped({ ...project.input, services, phases, provided, links }));
+  const diagnostics = [...project.diagnostics, ...result.diagnostics];
+  if (result.kind === 'failed' || hasError(diagnostics)) return refuse(host, diagnostics, reader);
+  await warn(host, diagnostics, reader);
+  if (options['variables'] === true) return (await import('../spec/config-view.ts')).variablesText(result.model, format === 'json' ? 'json' : 'table');
+  if (format === 'json') return `${(await import('../spec/print/json.ts')).printValueJson(result.model, { indent: 2, escapeDollars: false })}\n`;
+  return (await import('../spec/print/yaml.ts')).printValueYaml(result.model, { escapeDollars: false });
+}
+
+function phasesOf(options: Options): Partial<Phases> {
+  return {
+    normalize: options['normalize'] !== false,
+    resolvePaths: options['pathResolution'] !== false,
+    checkConsistency: options['consistency'] !== false,
+    resolveEnvironment: options['envResolution'] !== false,
+    discardEnvFiles: true,
+    dropUnused: true,
+  };
+}
+
+async function sameNames(loaded: Loaded, options: Options): Promise<Diagnostic[]> {
+  if (options['consistency'] === false) return [];
+  const { findSameNames } = await import('../spec/consistency/consistency.ts');
+  return findSameNames(loaded.project.services).map((one) => ({ severity: 'error', code: one.code, message: one.message, line: 0, column: 0, ...loaded.locate(one.path) }));
+}
+
+function hasError(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((one) => one.severity === 'error');
+}
+
+async function warn(host: ConfigHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<void> {
+  if (diagnostics.length > 0) host.err.write(await printed(host, diagnostics, reader));
+}
+
+async function refuse(host: ConfigHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<never> {
+  host.err.write(await printed(host, diagnostics, reader));
+  const errors = diagnostics.filter((one) => one.severity === 'error');
+  throw new AppError({ code: 'CLI_INVALID_PROJECT', message: errors.length === 1 ? 'the project has an error' : `the project has ${errors.length} errors` });
+}
+
+async function printed(host: ConfigHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<string> {
+  const { printDiagnostics } = await import('../spec/diagnostics/code-frame.ts');
+  const sources = new Map<string, string>();
+  const shown = diagnostics.map((one) => {
+    if (one.file === undefined) return one;
+    const file = one.file === '-' ? 'standard input' : shortest(host.cwd, one.file);
+    const found: Provided | undefined = reader.provided.get(one.file);
+    if (found?.kind === 'file') sources.set(file, typeof found.content === 'string' ? found.content : new TextDecoder().decode(found.content));
+    return { ...one, file };
+  });
+  return printDiagnostics(shown, { isColoured: host.err.isTty && (host.env['NO_COLOR'] ?? '') === '', sources });
+}
+
+/** A path as people type it: from the current folder where it is below that. */
+function shortest(cwd: string, path: string): string {
+  const way = relative(cwd, path);
+  return way === '' || way.startsWith('..') ? path : way;
+}
+
+function oneOf(options: Options, name: string, allowed: readonly string[]): string {
+  const value = options[name];
+  if (value === undefined) return '';
+  if (typeof value === 'string' && allowed.includes(value)) return value;
+  throw new AppError({ code: 'CLI_USAGE', message: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} takes ${allowed.join(' or ')}, not "${String(value)}"` });
+}
