@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { decideRestart, restartPolicyOf, type RestartDecision } from '../cluster/restart.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { AssignedTask, Assignment } from '../model/assignment.ts';
 import type { ContainerInfo, PullProgress } from '../model/container.ts';
@@ -21,7 +23,8 @@ export type AgentOptions = {
   readonly session: AgentEnd;
   readonly facts: NodeFacts;
   readonly lowering: Lowering;
-  readonly restartDelayMs: (assigned: AssignedTask, container: ContainerInfo, memory: TaskMemory) => number | null;
+  /** For the spread of restarts. */
+  readonly random: Random;
   readonly defer: (callback: () => void) => void;
   readonly hostResolvConf: string;
   readonly namespacePath: (containerId: string) => string;
@@ -176,8 +179,18 @@ export class Agent {
       networkChanged: () => this.#networkChanged(),
       networkReady: () => this.#network.sync(),
       gone: (taskId) => this.#forget(taskId),
-      restartDelayMs: this.#options.restartDelayMs,
+      decideRestart: (assigned, container, memory) => this.#decideRestart(assigned, container, memory),
     };
+  }
+
+  #decideRestart(assigned: AssignedTask, container: ContainerInfo, memory: TaskMemory): RestartDecision | null {
+    return decideRestart({
+      policy: restartPolicyOf(assigned.spec ?? {}),
+      exitCode: container.exitCode ?? 0,
+      ranMs: (container.finishedMs ?? 0) - (container.startedMs ?? 0),
+      history: memory.history,
+      jitter: this.#options.random.float(),
+    });
   }
 
   async #prepare(assigned: AssignedTask, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { AppError, isAppError } from '../base/app-error.ts';
 import { unreachable } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { freshHistory, type RestartDecision } from '../cluster/restart.ts';
 import type { Log } from '../base/log.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { AssignedTask } from '../model/assignment.ts';
@@ -27,8 +28,8 @@ export type DriverHost = {
   readonly networkReady: (assigned: AssignedTask) => Promise<void>;
   /** Nothing of the task is left on this node. */
   readonly gone: (taskId: string) => void;
-  /** The policy: wait so long, or null to stay down. */
-  readonly restartDelayMs: (assigned: AssignedTask, container: ContainerInfo, memory: TaskMemory) => number | null;
+  /** The policy: when to start again, or null to stay down. */
+  readonly decideRestart: (assigned: AssignedTask, container: ContainerInfo, memory: TaskMemory) => RestartDecision | null;
 };
 
 /**
@@ -179,8 +180,10 @@ export class TaskDriver {
     this.#begin('starting');
     await this.#host.networkReady(this.#assigned);
     const wanted = this.#assigned.task.restartCount;
+    // A start by the policy goes on counting; one that was wished for begins anew.
+    const { fulfilled, history } = this.#memory();
     await this.#host.engine.containers.start(this.#id());
-    this.#remember({ fulfilled: 'running', restartCountDone: wanted, hasGivenUp: false });
+    this.#remember({ fulfilled: 'running', restartCountDone: wanted, hasGivenUp: false, history: fulfilled === null ? history : freshHistory });
     this.#host.networkChanged();
   }
 
@@ -196,15 +199,15 @@ export class TaskDriver {
     const container = this.#container();
     if (container === null) return;
     const memory = this.#memory();
-    const delayMs = this.#host.restartDelayMs(this.#assigned, container, memory);
-    if (delayMs === null) {
+    const decision = this.#host.decideRestart(this.#assigned, container, memory);
+    if (decision === null) {
       this.#remember({ hasGivenUp: true });
       return;
     }
-    const cancel = this.#host.clock.after(delayMs, () => {
+    const cancel = this.#host.clock.after(decision.delayMs, () => {
       this.#cancelRestart = null;
       // As a new wish: the next step is then a start.
-      this.#remember({ fulfilled: null, restarts: memory.restarts + 1 });
+      this.#remember({ fulfilled: null, restarts: memory.restarts + 1, history: decision.history });
       this.kick();
     }, true);
     this.#cancelRestart = cancel;

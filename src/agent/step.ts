@@ -1,3 +1,4 @@
+import { freshHistory, type RestartHistory } from '../cluster/restart.ts';
 import type { ContainerInfo } from '../model/container.ts';
 import type { TaskDesired } from '../model/objects.ts';
 
@@ -10,9 +11,11 @@ export type TaskMemory = {
   readonly restarts: number;
   /** The policy has decided that this container stays down. */
   readonly hasGivenUp: boolean;
+  /** What the policy goes by. */
+  readonly history: RestartHistory;
 };
 
-export const freshMemory: TaskMemory = { fulfilled: null, restartCountDone: 0, restarts: 0, hasGivenUp: false };
+export const freshMemory: TaskMemory = { fulfilled: null, restartCountDone: 0, restarts: 0, hasGivenUp: false, history: freshHistory };
 
 export type StepInput = {
   readonly desired: TaskDesired;

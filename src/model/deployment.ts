@@ -7,7 +7,7 @@ export type Deployment = {
   readonly configFiles: readonly string[];
   /** Service name → the hash that `compose config --hash` prints. */
   readonly serviceHashes: Readonly<Record<string, string>>;
-  /** Key in the file → content, for all that come from a file, the environment or inline text; an external one has none. */
+  /** Key in the file → content in base64, for all that come from a file, the environment or inline text; an external one has none. */
   readonly secretData: Readonly<Record<string, string>>;
   readonly configData: Readonly<Record<string, string>>;
   readonly options: DeploymentOptions;

@@ -19,9 +19,17 @@ export function applyEntry(view: View, revision: number, entry: Entry): Applied 
   const timeMs = Math.max(view.timeMs, entry.timeMs);
   const conflict = findConflict(view, revision, entry.changes);
   if (conflict !== null) return { view: remember({ ...view, revision, timeMs }, entry.requestId, conflict), events: [], outcome: conflict };
+  const { view: next, events } = applyChanges(view, { revision, timeMs, changes: entry.changes });
+  const outcome: Outcome = { kind: 'applied', revision };
+  return { view: remember(next, entry.requestId, outcome), events, outcome };
+}
+
+/** Writes changes without a look at the versions they expect. */
+export function applyChanges(view: View, options: { readonly revision: number; readonly timeMs: number; readonly changes: readonly Change[] }): { readonly view: View; readonly events: readonly StoreEvent[] } {
+  const { revision, timeMs } = options;
   const events: StoreEvent[] = [];
   let next: View = { ...view, revision, timeMs };
-  for (const change of entry.changes) {
+  for (const change of options.changes) {
     const previous = currentOf(next, change);
     if (change.kind === 'put') {
       const object = stamp(change.object, { revision, timeMs, createdMs: previous?.createdMs ?? timeMs });
@@ -32,8 +40,7 @@ export function applyEntry(view: View, revision: number, entry: Entry): Applied 
       events.push({ kind: 'remove', object: previous });
     }
   }
-  const outcome: Outcome = { kind: 'applied', revision };
-  return { view: remember(next, entry.requestId, outcome), events, outcome };
+  return { view: next, events };
 }
 
 /** Puts an object as it is, version and times included: for loading a snapshot. */
