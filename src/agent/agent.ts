@@ -202,7 +202,8 @@ export class Agent {
       signal,
       onPull: this.#options.onPull,
       makeNetwork: async () => {
-        if (this.#options.lowering.networkKind(assigned) !== 'own') return;
+        const kind = this.#options.lowering.networkKind(assigned);
+        if (kind !== 'own' && kind !== 'none') return;
         await this.#options.net.createNamespace(task.containerId);
         this.#namespaces.add(task.containerId);
       },

@@ -10,6 +10,8 @@ export type Deployment = {
   /** Key in the file → content in base64, for all that come from a file, the environment or inline text; an external one has none. */
   readonly secretData: Readonly<Record<string, string>>;
   readonly configData: Readonly<Record<string, string>>;
+  /** Services of the file that its profiles leave out: their containers are no orphans. */
+  readonly disabledServices?: readonly string[];
   readonly options: DeploymentOptions;
 };
 

@@ -54,6 +54,8 @@ export type ProjectObject = ObjectBase<'project'> & {
   readonly name: string;
   readonly workingDir: string;
   readonly configFiles: readonly string[];
+  /** `removed`: it goes when nothing of it is left but volumes that are to stay. */
+  readonly desired: 'present' | 'removed';
 };
 
 export type NetworkObject = ObjectBase<'network'> & {
@@ -77,6 +79,8 @@ export type NetworkObject = ObjectBase<'network'> & {
   readonly gateway6: string | null;
   /** The address given last: the next search begins behind it, so that a freed address rests as long as it can. */
   readonly addressCursor: string | null;
+  /** `removed`: it goes when no task is on it any more. */
+  readonly desired: 'present' | 'removed';
   /** Why it has no subnet; null where it has one or nobody tried. */
   readonly error: ObjectError | null;
   /** Of the definition: a change means that the network is made anew. */
@@ -136,6 +140,8 @@ export type ServiceObject = ObjectBase<'service'> & {
   readonly restartCount: number;
   /** Overrides the file's stop grace while stopping or removing (`-t`), in milliseconds; null: as the file says. */
   readonly stopGraceMs: number | null;
+  /** Its containers' anonymous volumes go with them. */
+  readonly removeVolumes: boolean;
   /** Counts forced recreations (`--force-recreate`): a task with a lower count is outdated. */
   readonly forceCount: number;
 };
@@ -201,6 +207,8 @@ export type TaskObject = ObjectBase<'task'> & {
   readonly nodeId: string | null;
   /** Sorted by the order of the interfaces: eth0 first. Empty until the allocator has given all of them. */
   readonly attachments: readonly TaskAttachment[];
+  /** Ids of the containers whose namespaces it shares: when one of them is replaced, so is this. */
+  readonly joins: readonly string[];
   /** The host's ports that lead to it. */
   readonly ports: readonly TaskPort[];
   /** True once attachments and ports are given: both may rightly be empty. */

@@ -22,5 +22,6 @@ export const clusterCodes = {
   CLUSTER_NO_NODE: 'No node can run the container; the reasons are listed.',
   CLUSTER_CONSTRAINT_INVALID: 'A placement constraint can not be read.',
   CLUSTER_DEPENDENCY_FAILED: 'A dependency failed to start, so what depends on it was not started.',
+  CLUSTER_NAMESPACE_NOT_FOUND: 'The container whose namespace is to be shared is not there.',
   CLUSTER_TASK_FAILED: 'A container could not be made or started, or ended.',
 } as const;

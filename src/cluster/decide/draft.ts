@@ -1,4 +1,4 @@
-import type { Change } from '../../model/entry.ts';
+import type { Change, StoreEvent } from '../../model/entry.ts';
 import type { ObjectKind, ObjectOfKind, StoredObject } from '../../model/objects.ts';
 import { applyChanges } from '../state/apply.ts';
 import { get, type View } from '../state/view.ts';
@@ -20,6 +20,7 @@ export class Draft {
   #view: View;
   readonly #touched = new Map<string, { readonly kind: ObjectKind; readonly id: string }>();
   readonly #nowMs: number;
+  readonly #events: StoreEvent[] = [];
 
   constructor(base: View, nowMs: number) {
     this.base = base;
@@ -38,8 +39,15 @@ export class Draft {
       const [kind, id] = change.kind === 'put' ? [change.object.kind, change.object.id] as const : [change.objectKind, change.id] as const;
       this.#touched.set(`${kind}/${id}`, { kind, id });
     }
-    this.#view = applyChanges(this.#view, { revision: this.base.revision + 1, timeMs: Math.max(this.base.timeMs, this.#nowMs), changes }).view;
+    const applied = applyChanges(this.#view, { revision: this.base.revision + 1, timeMs: Math.max(this.base.timeMs, this.#nowMs), changes });
+    this.#view = applied.view;
+    this.#events.push(...applied.events);
     return true;
+  }
+
+  /** All that was applied, in order. */
+  events(): readonly StoreEvent[] {
+    return this.#events;
   }
 
   /** What leads from the base to the draft, one change an object, each on the version it was decided from. Sorted by kind and id. */
