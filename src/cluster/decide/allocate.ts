@@ -77,13 +77,14 @@ function allocateTasks(view: View, projectName: string): Change[] {
   const changes: Change[] = [];
   const books = new Map<string, AddressBook>();
   const newPorts: TaskObject[] = [];
+  const linkAliases = linkAliasesOf(servicesOfProject(view, projectName));
   for (const service of servicesOfProject(view, projectName)) {
     if (service.desired === 'removed') continue;
     const tasks = sortTasks(tasksOfService(view, service.id));
     for (const task of tasks) {
       if (task.isAllocated || task.nodeId === null || isLeaving(task) || !isCurrent(task, service)) continue;
       if (tasks.some((other) => other.id !== task.id && other.slot === task.slot)) continue;
-      const given = allocateTask(view, { service, task, books, newPorts });
+      const given = allocateTask(view, { service, task, books, newPorts, linkAliases });
       if (given === null) continue;
       if (given.isAllocated) newPorts.push(given);
       if (given !== task) changes.push(patch<'task'>(task, given));
@@ -93,8 +94,20 @@ function allocateTasks(view: View, projectName: string): Change[] {
   return changes;
 }
 
+/** `links: db:database` makes the name for everyone on the network. Service → names. */
+function linkAliasesOf(services: readonly ServiceObject[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const service of services) {
+    for (const link of service.spec.links ?? []) {
+      const [target = '', alias = ''] = link.split(':');
+      if (alias !== '') found.set(target, [...(found.get(target) ?? []), alias]);
+    }
+  }
+  return found;
+}
+
 /** null: it has to wait for a network. */
-function allocateTask(view: View, scene: { readonly service: ServiceObject; readonly task: TaskObject; readonly books: Map<string, AddressBook>; readonly newPorts: readonly TaskObject[] }): TaskObject | null {
+function allocateTask(view: View, scene: { readonly service: ServiceObject; readonly task: TaskObject; readonly books: Map<string, AddressBook>; readonly newPorts: readonly TaskObject[]; readonly linkAliases: ReadonlyMap<string, readonly string[]> }): TaskObject | null {
   const { service, task, books } = scene;
   const attachments: TaskAttachment[] = [];
   for (const key of networkKeysOf(service.spec)) {
@@ -104,7 +117,7 @@ function allocateTask(view: View, scene: { readonly service: ServiceObject; read
     if (network.subnet === null) return null;
     const book = books.get(network.id) ?? openBook(view, network);
     books.set(network.id, book);
-    const given = attach({ book, service, task, wish: service.spec.networks?.[key] ?? null });
+    const given = attach({ book, service, task, wish: service.spec.networks?.[key] ?? null, linkAliases: scene.linkAliases });
     if ('code' in given) return failTask(task, given);
     attachments.push(given);
   }
@@ -144,7 +157,7 @@ function openBook(view: View, network: NetworkObject): AddressBook {
   return { network, subnet, range: { first, last }, used, used6, cursor: network.addressCursor };
 }
 
-function attach(scene: { readonly book: AddressBook; readonly service: ServiceObject; readonly task: TaskObject; readonly wish: ServiceNetwork | null }): TaskAttachment | ObjectError {
+function attach(scene: { readonly book: AddressBook; readonly service: ServiceObject; readonly task: TaskObject; readonly wish: ServiceNetwork | null; readonly linkAliases: ReadonlyMap<string, readonly string[]> }): TaskAttachment | ObjectError {
   const { book, task, wish } = scene;
   const ip = wish?.ipv4_address === undefined ? nextAddress(book) : staticAddress(book, wish.ipv4_address, book.subnet, book.used);
   if (typeof ip !== 'string') return ip;
@@ -152,12 +165,12 @@ function attach(scene: { readonly book: AddressBook; readonly service: ServiceOb
   const ip6 = ip6For(book, wish, ip);
   if (ip6 !== null && typeof ip6 !== 'string') return ip6;
   if (ip6 !== null) book.used6.set(ip6, task.containerName);
-  return { networkId: book.network.id, ip, ip6, mac: null, aliases: namesOf(scene.service, task, wish) };
+  return { networkId: book.network.id, ip, ip6, mac: null, aliases: namesOf(scene, wish) };
 }
 
 /** The names a container answers to on a network. Source: what Compose and the engine give together: service, container, aliases, host name, short id. */
-function namesOf(service: ServiceObject, task: TaskObject, wish: ServiceNetwork | null): string[] {
-  const names = [task.containerName, service.name, ...(wish?.aliases ?? []), task.containerId.slice(0, 12), ...(service.spec.hostname === undefined ? [] : [service.spec.hostname])];
+function namesOf({ service, task, linkAliases }: { readonly service: ServiceObject; readonly task: TaskObject; readonly linkAliases: ReadonlyMap<string, readonly string[]> }, wish: ServiceNetwork | null): string[] {
+  const names = [task.containerName, service.name, ...(wish?.aliases ?? []), ...(linkAliases.get(service.name) ?? []), task.containerId.slice(0, 12), ...(service.spec.hostname === undefined ? [] : [service.spec.hostname])];
   return [...new Set(names)];
 }
 

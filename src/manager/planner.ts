@@ -1,0 +1,192 @@
+import { AppError, isAppError } from '../base/app-error.ts';
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { randomHexId, randomId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { Draft, type Makers } from '../cluster/decide/draft.ts';
+import { concernedProjects, projectNames, settle } from '../cluster/decide/settle.ts';
+import type { View } from '../cluster/state/view.ts';
+import type { Change } from '../model/entry.ts';
+import type { ClusterStore } from './store/store.ts';
+
+/** A decision: what it wants changed, seen from the state it is given, and what it answers. It may be asked again after a conflict. */
+export type Decision<T> = (view: View, makers: Makers) => { readonly changes: readonly Change[]; readonly answer: T };
+
+type Job = { readonly run: (draft: Draft) => void; readonly resolve: (revision: number) => void; readonly reject: (error: unknown) => void };
+
+/** Others write rarely; a conflict on each of so many attempts is no accident. */
+const attemptsMax = 20;
+
+/**
+ * The one writer of a leading manager. Commands and reports wait in one queue; whatever is there when its turn comes is decided
+ * together, the deciders run over it to the end, and all of it is proposed as one entry: a report of ten containers and what follows
+ * from it cost one write. Never re-entrant: the next batch begins when the entry before is committed.
+ */
+export class Planner {
+  readonly #store: ClusterStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #makers: Makers;
+  readonly #unsubscribe: readonly (() => void)[];
+  #queue: Job[] = [];
+  #dirty = new Set<string>();
+  #isRunning = false;
+  #isClosed = false;
+  /** Revisions that this planner wrote: they hold the end of the deciders already. */
+  #ownRevision = 0;
+  #isProposing = false;
+  #idle: Promise<void> = Promise.resolve();
+
+  constructor(options: { readonly store: ClusterStore; readonly clock: Clock; readonly random: Random; readonly log: Log }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#makers = { id: () => randomId(options.random), containerId: () => randomHexId(options.random) };
+    this.#unsubscribe = [
+      options.store.onCommit((commit) => {
+        if (this.#isProposing || commit.revision <= this.#ownRevision) return;
+        for (const name of concernedProjects(commit.view, commit.events)) this.#dirty.add(name);
+        this.#kick();
+      }),
+      options.store.onLeadership((leadership) => leadership.isLeader && this.reconsider()),
+    ];
+  }
+
+  /** Looks at everything again: at the start, and when leadership comes. */
+  reconsider(): void {
+    for (const name of projectNames(this.#store.view())) this.#dirty.add(name);
+    this.#kick();
+  }
+
+  /**
+   * Resolves when the decision, and all that follows from it, is committed. `revision` is the one before which nothing of it was there.
+   * Errors: what `decide` throws (it alone is refused, not the batch), and those of `ClusterStore.propose`.
+   */
+  submit<T>(decide: Decision<T>): Promise<{ readonly answer: T; readonly revision: number }> {
+    if (this.#isClosed) return Promise.reject(new AppError({ code: 'MANAGER_CLOSED', message: 'the manager is closed' }));
+    return new Promise((resolve, reject) => {
+      let answer: { readonly value: T } | null = null;
+      this.#queue.push({
+        run: (draft) => {
+          const decided = decide(draft.view, this.#makers);
+          draft.apply(decided.changes);
+          answer = { value: decided.answer };
+        },
+        resolve: (revision) => {
+          assert(answer !== null, 'a decision was committed that was never taken');
+          resolve({ answer: answer.value, revision });
+        },
+        reject,
+      });
+      this.#kick();
+    });
+  }
+
+  /** Resolves when nothing is waiting and nothing under way. */
+  settled(): Promise<void> {
+    return this.#idle;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    await this.#idle;
+  }
+
+  #kick(): void {
+    if (this.#isRunning || this.#isClosed) return;
+    this.#isRunning = true;
+    this.#idle = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      // The turn ends first, so that what comes together is decided together.
+      await Promise.resolve();
+      while (this.#queue.length > 0 || this.#dirty.size > 0) {
+        const jobs = this.#queue;
+        this.#queue = [];
+        await this.#batch(jobs);
+      }
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #batch(jobs: readonly Job[]): Promise<void> {
+    let open = jobs;
+    for (let attempt = 1; ; attempt += 1) {
+      const leadership = this.#store.leadership();
+      if (!leadership.isLeader) {
+        this.#dirty.clear();
+        const error = new AppError({ code: 'MANAGER_NOT_LEADER', message: leadership.leaderId === null ? 'no manager leads' : `manager ${leadership.leaderId} leads` });
+        for (const job of open) job.reject(error);
+        return;
+      }
+      const base = this.#store.view();
+      const draft = new Draft(base, this.#clock.nowMs());
+      try {
+        open = this.#decide(draft, open);
+        const changes = draft.changes();
+        if (changes.length === 0) {
+          this.#dirty.clear();
+          for (const job of open) job.resolve(base.revision);
+          return;
+        }
+        if (await this.#propose(changes, leadership.term)) {
+          this.#dirty.clear();
+          for (const job of open) job.resolve(base.revision);
+          return;
+        }
+        if (attempt >= attemptsMax) throw new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: `the change met another one ${attemptsMax} times` });
+      } catch (error) {
+        this.#fail(open, error);
+        return;
+      }
+    }
+  }
+
+  /** Answers the jobs that were not refused. */
+  #decide(draft: Draft, jobs: readonly Job[]): readonly Job[] {
+    const open = jobs.filter((job) => {
+      try {
+        job.run(draft);
+        return true;
+      } catch (error) {
+        job.reject(error);
+        return false;
+      }
+    });
+    const concerned = new Set(this.#dirty);
+    for (const name of concernedProjects(draft.view, draft.events())) concerned.add(name);
+    // What one project gives up, another may wait for: go on until none is concerned.
+    for (let names = concerned; names.size > 0; ) {
+      const before = draft.events().length;
+      settle(draft, names, this.#makers);
+      names = new Set([...concernedProjects(draft.view, draft.events().slice(before))].filter((name) => !names.has(name)));
+    }
+    return open;
+  }
+
+  /** False: somebody else wrote in between. */
+  async #propose(changes: readonly Change[], term: number): Promise<boolean> {
+    this.#isProposing = true;
+    try {
+      const outcome = await this.#store.propose(changes, { fence: term });
+      if (outcome.kind === 'applied') this.#ownRevision = Math.max(this.#ownRevision, outcome.revision);
+      return outcome.kind === 'applied';
+    } finally {
+      this.#isProposing = false;
+    }
+  }
+
+  #fail(jobs: readonly Job[], error: unknown): void {
+    for (const job of jobs) job.reject(error);
+    const isExpected = isAppError(error) && error.code.startsWith('MANAGER_');
+    if (isExpected) this.#log.warn('manager.not-proposed', { code: error.code, error: error.message });
+    else this.#log.error('manager.decision-failed', { error: String(error), stack: error instanceof Error ? error.stack : undefined });
+    // What fails once would fail again at once: the next commit or command tries anew.
+    this.#dirty.clear();
+  }
+}
