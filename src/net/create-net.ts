@@ -76,14 +76,15 @@ export function createNet(options: NetOptions): Net {
     const rules = await filter.make(buildElements(usable, names, guarded));
     forwarding.open(needed);
     const wished = buildLinks(state, names);
-    const there = new Map(links.list().map((link) => [link.name, link]));
+    const listed = links.list();
+    const there = new Map(listed.filter((link) => link.name !== names.gatewayLink).map((link) => [link.name, link]));
     const complete = new Set(wished.filter((link) => isComplete(there.get(link.name), link)).map((link) => link.name));
     const surplus = [...there.values()].filter((link) => !complete.has(link.name));
     await links.remove(surplus.map((link) => link.index));
     const missing = wished.filter((link) => !complete.has(link.name));
     for (const { endpointId } of missing) ensureNamespace(endpointId);
-    links.make(missing, pathOf);
-    const routed = links.setRoutes({ routes: buildRoutes(state, wished, names), gateways: buildGateways(state) });
+    const now = surplus.length + missing.length === 0 ? listed : links.make(missing, pathOf);
+    const routed = links.setRoutes({ routes: buildRoutes(state, wished, names), gateways: buildGateways(state) }, now);
     const isStale = staleFlows([...rules.removed, ...rules.added]);
     if (isStale !== null) deleteFlows(flows, listFlows(flows).filter(isStale));
     dns.serve(buildNameTable(state));

@@ -17,12 +17,12 @@ import type { WishedLink, WishedRoute } from './link-rules.ts';
 
 /** Links, addresses and routes of the host, made equal to what is wished. One synchronous stretch, removals apart. */
 export type Links = {
-  /** Our container links as the kernel has them. */
+  /** Our links as the kernel has them, that of the gateways among them. */
   readonly list: () => readonly LinkFacts[];
-  /** Makes links that are not there; in: names that are there, and their indexes. Out: the indexes of the new ones too. */
-  readonly make: (wished: readonly WishedLink[], namespacePath: (endpointId: string) => string) => void;
-  /** Addresses of the gateways and routes. Out: how many were missing or too many. */
-  readonly setRoutes: (wished: { readonly routes: readonly WishedRoute[]; readonly gateways: readonly Ip[] }) => number;
+  /** Makes links that are not there. Out: all of ours, now. */
+  readonly make: (wished: readonly WishedLink[], namespacePath: (endpointId: string) => string) => readonly LinkFacts[];
+  /** Addresses of the gateways and routes; in: our links as they are now. Out: how many were missing or too many. */
+  readonly setRoutes: (wished: { readonly routes: readonly WishedRoute[]; readonly gateways: readonly Ip[] }, links: readonly LinkFacts[]) => number;
   /** Removes links by index; those that have gone already are no error. */
   readonly remove: (indexes: readonly number[]) => Promise<void>;
   readonly purge: () => Promise<void>;
@@ -38,9 +38,7 @@ export function createLinks(names: KernelNames): Links {
   const socket = openNetlink(netlinkFamily.route);
   const slowSocket = openNetlink(netlinkFamily.route);
   const hasIpv6 = readSysctl('net/ipv6/conf/default/forwarding') !== null;
-  const all = (): LinkFacts[] => socket.dump(getLinks()).map(readLink);
-  const isOurs = (link: LinkFacts): boolean => link.name.startsWith(names.linkPrefix);
-  const containerLinks = (): LinkFacts[] => all().filter((link) => isOurs(link) && link.name !== names.gatewayLink);
+  const list = (): LinkFacts[] => socket.dump(getLinks()).map(readLink).filter((link) => link.name.startsWith(names.linkPrefix));
 
   const remove = async (indexes: readonly number[]): Promise<void> => {
     if (indexes.length === 0) return;
@@ -51,24 +49,24 @@ export function createLinks(names: KernelNames): Links {
   };
 
   return {
-    list: containerLinks,
+    list,
     make: (wished, namespacePath) => {
-      if (wished.length === 0) return;
       createPairs(socket, wished, namespacePath);
       for (const [endpointId, links] of Map.groupBy(wished, (link) => link.endpointId)) {
         inNetworkNamespace(namespacePath(endpointId), () => configureInside(links));
       }
-      const indexes = new Map(all().map((link) => [link.name, link.index]));
+      const links = list();
+      const indexes = new Map(links.map((link) => [link.name, link.index]));
       finishHostEnds(socket, wished.map((link) => ({ link, index: indexes.get(link.name) ?? 0 })), hasIpv6);
+      return links;
     },
-    setRoutes: (wished) => {
-      const links = all();
-      return setGateways(socket, ensureGatewayLink(socket, { names, links, isWanted: wished.gateways.length > 0, hasIpv6 }), wished.gateways) + setRoutes(socket, wished.routes, links.filter(isOurs), names);
-    },
+    setRoutes: (wished, links) =>
+      setGateways(socket, ensureGatewayLink(socket, { names, links, isWanted: wished.gateways.length > 0, hasIpv6 }), wished.gateways) + setRoutes(socket, wished.routes, links, names),
     remove,
     purge: async () => {
-      setRoutes(socket, [], all().filter(isOurs), names);
-      await remove(all().filter(isOurs).map((link) => link.index));
+      const links = list();
+      setRoutes(socket, [], links, names);
+      await remove(links.map((link) => link.index));
     },
     foreignSubnets: () => foreignSubnets(socket),
     close: () => {
