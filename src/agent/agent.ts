@@ -1,14 +1,17 @@
+import { AppError, isAppError } from '../base/app-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { decideRestart, restartPolicyOf, type RestartDecision } from '../cluster/restart.ts';
+import { taskLabel } from '../cluster/lower/labels.ts';
+import { lowerNetwork } from '../cluster/lower/network.ts';
+import { decideRestart, type RestartDecision, restartPolicyOf } from '../cluster/restart.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { AssignedTask, Assignment } from '../model/assignment.ts';
 import type { ContainerInfo, PullProgress } from '../model/container.ts';
 import type { Net } from '../net/net.ts';
 import type { AgentEnd, NodeFacts } from '../wire/session.ts';
 import { type DriverHost, TaskDriver } from './drive-task.ts';
-import type { Lowering, LoweringContext } from './lowering.ts';
+import { containerSpecOf, namespaceOwner } from './lowering.ts';
 import { AgentMemory } from './memory.ts';
 import { NodeNetwork } from './network.ts';
 import { fetchImage, prepareTask } from './prepare.ts';
@@ -22,20 +25,15 @@ export type AgentOptions = {
   readonly log: Log;
   readonly session: AgentEnd;
   readonly facts: NodeFacts;
-  readonly lowering: Lowering;
-  /** For the spread of restarts. */
   readonly random: Random;
   readonly defer: (callback: () => void) => void;
   readonly hostResolvConf: string;
-  readonly namespacePath: (containerId: string) => string;
+  readonly hostsFileOfHost: string;
   /** Pull progress of tasks in preparation, for those who watch. */
   readonly onPull: (reference: string, progress: PullProgress) => void;
   readonly dataDir: string;
   readonly runDir: string;
 };
-
-/** The label that says which task a container is. */
-export const taskLabel = 'io.flotilla.task';
 
 /**
  * The agent of a node: makes what is assigned, and tells what is there. It adopts containers that outlived the daemon, works on
@@ -58,7 +56,7 @@ export class Agent {
     this.#options = options;
     this.#memory = memory;
     this.#assignment = memory.savedAssignment ?? { nodeId: options.facts.nodeId, revision: 0, tasks: [], networks: [], volumes: [] };
-    this.#network = new NodeNetwork({ net: options.net, wish: () => options.lowering.network(this.#assignmentWithNamespaces(), (taskId) => this.#facts(taskId)) });
+    this.#network = new NodeNetwork({ net: options.net, wish: () => lowerNetwork(this.#assignmentWithNamespaces(), (taskId) => this.#facts(taskId)) });
     this.#reporter = new Reporter({ session: options.session, nodeId: options.facts.nodeId, defer: options.defer });
     this.#driverHost = this.#hostOf();
   }
@@ -177,10 +175,48 @@ export class Agent {
       fetch: (assigned, signal) => fetchImage({ engine, assigned, signal, onPull: this.#options.onPull }),
       release: (assigned) => this.#release(assigned),
       networkChanged: () => this.#networkChanged(),
-      networkReady: () => this.#network.sync(),
+      networkReady: (assigned) => this.#networkReady(assigned),
       gone: (taskId) => this.#forget(taskId),
       decideRestart: (assigned, container, memory) => this.#decideRestart(assigned, container, memory),
     };
+  }
+
+  async #prepare(assigned: AssignedTask, signal: AbortSignal): Promise<void> {
+    await prepareTask({
+      engine: this.#options.engine,
+      assigned,
+      volumes: this.#assignment.volumes,
+      signal,
+      onPull: this.#options.onPull,
+      makeNetwork: () => this.#ensureNamespace(assigned),
+      spec: (networkPath) => {
+        const { facts, hostResolvConf, hostsFileOfHost } = this.#options;
+        const spec = containerSpecOf(assigned, { assignment: this.#assignment, networkPath, hostname: facts.hostname, hostResolvConf, hostsFileOfHost });
+        if (spec === null) throw new AppError({ code: 'AGENT_NO_DEFINITION', message: `${assigned.task.containerName}: its definition is no longer kept`, hint: 'run `up` again' });
+        return spec;
+      },
+    });
+  }
+
+  /** The namespace that the container is to live in; null: the host's. */
+  async #ensureNamespace(assigned: AssignedTask): Promise<string | null> {
+    const owner = namespaceOwner(assigned, this.#assignment);
+    if (owner === null) return null;
+    const { path } = await this.#options.net.createNamespace(owner.task.containerId);
+    this.#namespaces.add(owner.task.containerId);
+    return path;
+  }
+
+  /** Before a start: the namespace may have gone with a reboot, and links, names and ports are to be there when the process is. */
+  async #networkReady(assigned: AssignedTask): Promise<void> {
+    if ((await this.#ensureNamespace(assigned)) === null) return;
+    try {
+      await this.#network.sync();
+    } catch (error) {
+      if (!isAppError(error, 'NET_PORT_IN_USE')) throw error;
+      // A port that somebody else holds is the trouble of the task that asks for it, not of its neighbours.
+      await this.#options.net.checkPortsFree(assigned.task.ports.map(({ hostIp, hostPort, protocol }) => ({ hostIp, port: hostPort, protocol })));
+    }
   }
 
   #decideRestart(assigned: AssignedTask, container: ContainerInfo, memory: TaskMemory): RestartDecision | null {
@@ -190,24 +226,6 @@ export class Agent {
       ranMs: (container.finishedMs ?? 0) - (container.startedMs ?? 0),
       history: memory.history,
       jitter: this.#options.random.float(),
-    });
-  }
-
-  async #prepare(assigned: AssignedTask, signal: AbortSignal): Promise<void> {
-    const { task } = assigned;
-    await prepareTask({
-      engine: this.#options.engine,
-      assigned,
-      volumes: this.#assignment.volumes,
-      signal,
-      onPull: this.#options.onPull,
-      makeNetwork: async () => {
-        const kind = this.#options.lowering.networkKind(assigned);
-        if (kind !== 'own' && kind !== 'none') return;
-        await this.#options.net.createNamespace(task.containerId);
-        this.#namespaces.add(task.containerId);
-      },
-      spec: () => this.#options.lowering.container(assigned, this.#loweringContext()),
     });
   }
 
@@ -242,14 +260,5 @@ export class Agent {
   /** Only what has a namespace can be wired. */
   #assignmentWithNamespaces(): Assignment {
     return { ...this.#assignment, tasks: this.#assignment.tasks.filter((one) => this.#namespaces.has(one.task.containerId)) };
-  }
-
-  #loweringContext(): LoweringContext {
-    return {
-      assignment: this.#assignment,
-      node: { hostname: this.#options.facts.hostname },
-      namespacePath: this.#options.namespacePath,
-      hostResolvConf: this.#options.hostResolvConf,
-    };
   }
 }

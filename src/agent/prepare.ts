@@ -10,19 +10,16 @@ export type Preparation = {
   readonly volumes: readonly VolumeObject[];
   readonly signal: AbortSignal;
   readonly onPull: (reference: string, progress: PullProgress) => void;
-  readonly makeNetwork: () => Promise<void>;
-  readonly spec: () => ContainerSpec;
+  /** Answers where the container's network namespace is; null: the host's. */
+  readonly makeNetwork: () => Promise<string | null>;
+  readonly spec: (networkPath: string | null) => ContainerSpec;
 };
 
 /** All that can be done ahead of a task's gate: image, volumes, namespace and links, filesystem, container. Each part is idempotent. */
 export async function prepareTask(options: Preparation): Promise<void> {
   const { engine, assigned } = options;
-  await Promise.all([
-    fetchImage(options),
-    ensureVolumes(options),
-    options.makeNetwork(),
-  ]);
-  await engine.containers.create(assigned.task.containerId, options.spec());
+  const [networkPath] = await Promise.all([options.makeNetwork(), fetchImage(options), ensureVolumes(options)]);
+  await engine.containers.create(assigned.task.containerId, options.spec(networkPath));
 }
 
 /** In: what `prepareTask` takes, as far as it concerns the image. */

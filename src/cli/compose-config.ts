@@ -1,9 +1,9 @@
-import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { AppError } from '../base/app-error.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { Loaded, Phases, Provided } from '../spec/input.ts';
+import type { Loaded, Phases } from '../spec/input.ts';
 import { load, loadUntyped } from '../spec/load.ts';
+import { hasError, refuse, warn } from './project-diagnostics.ts';
 import { findProject, newReader, runLoader } from './read-project.ts';
 import type { ProjectFlags, Reader, ReadHost } from './read-project.ts';
 
@@ -127,39 +127,6 @@ async function sameNames(loaded: Loaded, options: Options): Promise<Diagnostic[]
   if (options['consistency'] === false) return [];
   const { findSameNames } = await import('../spec/consistency/consistency.ts');
   return findSameNames(loaded.project.services).map((one) => ({ severity: 'error', code: one.code, message: one.message, line: 0, column: 0, ...loaded.locate(one.path) }));
-}
-
-function hasError(diagnostics: readonly Diagnostic[]): boolean {
-  return diagnostics.some((one) => one.severity === 'error');
-}
-
-async function warn(host: ConfigHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<void> {
-  if (diagnostics.length > 0) host.err.write(await printed(host, diagnostics, reader));
-}
-
-async function refuse(host: ConfigHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<never> {
-  host.err.write(await printed(host, diagnostics, reader));
-  const errors = diagnostics.filter((one) => one.severity === 'error');
-  throw new AppError({ code: 'CLI_INVALID_PROJECT', message: errors.length === 1 ? 'the project has an error' : `the project has ${errors.length} errors` });
-}
-
-async function printed(host: ConfigHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<string> {
-  const { printDiagnostics } = await import('../spec/diagnostics/code-frame.ts');
-  const sources = new Map<string, string>();
-  const shown = diagnostics.map((one) => {
-    if (one.file === undefined) return one;
-    const file = one.file === '-' ? 'standard input' : shortest(host.cwd, one.file);
-    const found: Provided | undefined = reader.provided.get(one.file);
-    if (found?.kind === 'file') sources.set(file, typeof found.content === 'string' ? found.content : new TextDecoder().decode(found.content));
-    return { ...one, file };
-  });
-  return printDiagnostics(shown, { isColoured: host.err.isTty && (host.env['NO_COLOR'] ?? '') === '', sources });
-}
-
-/** A path as people type it: from the current folder where it is below that. */
-function shortest(cwd: string, path: string): string {
-  const way = relative(cwd, path);
-  return way === '' || way.startsWith('..') ? path : way;
 }
 
 function oneOf(options: Options, name: string, allowed: readonly string[]): string {

@@ -2,6 +2,7 @@
 export const daemonCodes = {
   DAEMON_BAD_CONFIG: 'The configuration of the daemon has errors.',
   DAEMON_RUNNING: 'Another daemon uses this data directory.',
+  DAEMON_USAGE: 'The daemon was started with words it does not know.',
   DAEMON_NOT_ROOT: 'The daemon needs root.',
   DAEMON_BAD_REQUEST: 'A call of the API has not the shape that was agreed.',
   DAEMON_CONTAINER_NOT_FOUND: 'No container has this name or id.',

@@ -1,0 +1,25 @@
+import type { CliContext } from '../context.ts';
+import { printModes, progressPrinter } from '../print/modes.ts';
+import { runChange } from '../run-change.ts';
+import { projectNameOf } from './load-project.ts';
+import { secondsFlag } from './options.ts';
+import type { ComposeFlags } from './program.ts';
+
+/** `compose stop`, `start`, `restart`: a wish for containers that are there. */
+export async function change(context: CliContext, flags: ComposeFlags, verb: 'stop' | 'start' | 'restart', services: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
+  const modes = printModes(context, flags);
+  const project = await projectNameOf(context, flags);
+  const client = await context.daemon();
+  await runChange({
+    client, context,
+    printer: progressPrinter(context, modes, verb),
+    path: `/v1/projects/${encodeURIComponent(project.name)}/${verb}`,
+    body: {
+      services,
+      graceMs: secondsFlag('--timeout', options['timeout']),
+      noDeps: options['deps'] === false,
+      wait: options['wait'] === true,
+      timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']),
+    },
+  });
+}

@@ -1,0 +1,116 @@
+import { AppError } from '../../base/app-error.ts';
+import { base64FromBytes } from '../../base/base64.ts';
+import { nearestWord } from '../../base/nearest.ts';
+import type { Deployment } from '../../model/deployment.ts';
+import type { ConfigSource, Project, SecretSource, Service } from '../../model/project.ts';
+import { readPlace } from '../../os/compose-host.ts';
+import { serviceHash } from '../../spec/hash.ts';
+import type { Loaded } from '../../spec/input.ts';
+import { load } from '../../spec/load.ts';
+import type { CliContext } from '../context.ts';
+import { hasError, refuse, warn } from '../project-diagnostics.ts';
+import { findProject, newReader, runLoader } from '../read-project.ts';
+import type { ComposeFlags } from './program.ts';
+
+export type LoadedProject = { readonly name: string; readonly deployment: Omit<Deployment, 'options'> };
+
+export type LoadOptions = {
+  readonly services: readonly string[];
+  readonly scale: Readonly<Record<string, number>>;
+  /** Only the named services, without what they need. */
+  readonly isDependenciesLeftOut?: boolean;
+};
+
+/** Loads the project that the flags mean, whole, with the content of its secrets and configs; errors were printed when it throws. */
+export async function loadProject(context: CliContext, flags: ComposeFlags, options: LoadOptions): Promise<LoadedProject> {
+  const loaded = await loadFiles(context, flags);
+  const { project } = loaded;
+  noSuchService({ name: project.name, serviceNames: Object.keys(project.services) }, [...options.services, ...Object.keys(options.scale)]);
+  const chosen = options.isDependenciesLeftOut === true && options.services.length > 0 ? pick(project, options.services) : project;
+  const contents = readContents(chosen, loaded);
+  return {
+    name: project.name,
+    deployment: {
+      project: chosen,
+      workingDir: loaded.workingDir,
+      configFiles: loaded.files,
+      serviceHashes: Object.fromEntries(Object.entries(chosen.services).map(([name, service]) => [name, serviceHash(service)])),
+      secretData: contents.secretData,
+      configData: contents.configData,
+    },
+  };
+}
+
+export type ProjectName = { readonly name: string; /** null: no file was read, since the name was given and none is there. */ readonly serviceNames: readonly string[] | null };
+
+/** The project that a command on running containers means. With a name given, files are not needed. */
+export async function projectNameOf(context: CliContext, flags: ComposeFlags): Promise<ProjectName> {
+  const explicit = flags.projectName ?? context.env['COMPOSE_PROJECT_NAME'];
+  if (explicit !== undefined && explicit !== '' && (flags.file ?? []).length === 0) {
+    const found = findProject(context, flags);
+    if (found.input.files.length === 0) return { name: explicit, serviceNames: null };
+  }
+  const { project } = await loadFiles(context, flags);
+  return { name: project.name, serviceNames: Object.keys(project.services) };
+}
+
+/** Refuses names that the project does not have, all at once. */
+export function noSuchService(project: ProjectName, names: readonly string[]): void {
+  const known = project.serviceNames;
+  if (known === null) return;
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const near = nearestWord(unknown[0] ?? '', known);
+  throw new AppError({ code: 'CLI_NO_SUCH_SERVICE', message: `no such service: ${unknown.join(', ')}`, hint: near === undefined ? `services: ${known.join(', ')}` : `did you mean \`${near}\`? services: ${known.join(', ')}` });
+}
+
+async function loadFiles(context: CliContext, flags: ComposeFlags): Promise<Loaded> {
+  const found = findProject(context, flags);
+  if (found.input.files.length === 0) {
+    throw new AppError({ code: 'CLI_NO_COMPOSE_FILE', message: `no compose file in ${context.cwd} or above it`, hint: 'compose.yaml, compose.yml, docker-compose.yml and docker-compose.yaml are looked for; or name one: flotilla compose -f FILE …' });
+  }
+  const reader = newReader();
+  const result = runLoader(reader, ({ provided, links }) => load({ ...found.input, phases: { discardEnvFiles: true, dropUnused: true }, provided, links }));
+  const diagnostics = [...found.diagnostics, ...result.diagnostics];
+  if (result.kind === 'failed' || hasError(diagnostics)) return refuse(context, diagnostics, reader);
+  await warn(context, diagnostics, reader);
+  return result;
+}
+
+function pick(project: Project, names: readonly string[]): Project {
+  return { ...project, services: Object.fromEntries(names.flatMap((name): [string, Service][] => (project.services[name] === undefined ? [] : [[name, project.services[name]]]))) };
+}
+
+type Contents = { readonly secretData: Record<string, string>; readonly configData: Record<string, string> };
+
+/** The bytes of every secret and config that is used and not external, as base64. All that are missing are told at once. */
+function readContents(project: Project, loaded: Loaded): Contents {
+  const used = (key: 'secrets' | 'configs'): ReadonlySet<string> => new Set(Object.values(project.services).flatMap((service) => (service[key] ?? []).map((use) => use.source ?? '')));
+  const problems: string[] = [];
+  const read = (kind: string, sources: Readonly<Record<string, SecretSource | ConfigSource>> | undefined, names: ReadonlySet<string>): Record<string, string> => {
+    const contents: Record<string, string> = {};
+    for (const [name, source] of Object.entries(sources ?? {})) {
+      if (source.external === true || !names.has(name)) continue;
+      const found = contentOf(source, loaded);
+      if (typeof found === 'string') problems.push(`${kind} ${name}: ${found}`);
+      else contents[name] = base64FromBytes(found.bytes);
+    }
+    return contents;
+  };
+  const contents = { secretData: read('secret', project.secrets, used('secrets')), configData: read('config', project.configs, used('configs')) };
+  if (problems.length > 0) throw new AppError({ code: 'CLI_FILE_UNREADABLE', message: problems.join('; '), hint: 'nothing was changed' });
+  return contents;
+}
+
+/** The bytes, or why there are none. */
+function contentOf(source: SecretSource | ConfigSource, loaded: Loaded): { readonly bytes: Uint8Array } | string {
+  if ('content' in source && source.content !== undefined) return { bytes: new TextEncoder().encode(source.content) };
+  if (source.environment !== undefined) {
+    const value = loaded.environment.get(source.environment);
+    return value === undefined ? `the variable ${source.environment} is not set` : { bytes: new TextEncoder().encode(value) };
+  }
+  if (source.file === undefined) return 'it has neither file, environment nor content';
+  const found = readPlace(source.file);
+  if (found.kind === 'file') return { bytes: found.content };
+  return found.kind === 'missing' ? `the file ${source.file} does not exist` : found.kind === 'directory' ? `${source.file} is a folder` : `${source.file} can't be read: ${found.message}`;
+}

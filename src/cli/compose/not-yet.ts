@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { AppError } from '../../base/app-error.ts';
+
+/** Commands of Compose that this version does not have: refused by name, never skipped. */
+export const notYetCommands: readonly string[] = [
+  'attach', 'bridge', 'build', 'commit', 'cp', 'events', 'export', 'images', 'kill', 'ls', 'pause', 'port', 'publish', 'push', 'rm', 'run',
+  'scale', 'stats', 'top', 'unpause', 'volumes', 'wait', 'watch',
+];
+
+/** What to use instead, where there is something. */
+const instead: Readonly<Record<string, string>> = {
+  build: 'give the service an `image:`; build it with another tool for now',
+  ls: 'flotilla ps -a shows the containers of all projects',
+  scale: 'flotilla compose up -d --scale SERVICE=N',
+  images: 'flotilla images',
+  kill: 'flotilla compose stop -t 0',
+  rm: 'flotilla rm CONTAINER, or flotilla compose down SERVICE',
+  run: 'flotilla compose exec SERVICE COMMAND, in a running container',
+};
+
+export function hiddenNotYet(program: Command, name: string): void {
+  program
+    .command(name, { hidden: true })
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(() => {
+      throw new AppError({ code: 'CLI_NOT_YET', message: `\`compose ${name}\` is not in this version`, hint: instead[name] });
+    });
+}
+
+/** Refuses flags that Compose has and this version does not. */
+export function refuseFlags(command: string, options: Readonly<Record<string, unknown>>, refused: Readonly<Record<string, string>>): void {
+  for (const [name, hint] of Object.entries(refused)) {
+    if (options[name] !== undefined && options[name] !== false) {
+      throw new AppError({ code: 'CLI_NOT_YET', message: `\`compose ${command} --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}\` is not in this version`, hint });
+    }
+  }
+}

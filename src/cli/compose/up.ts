@@ -1,0 +1,140 @@
+import { AppError, isAppError } from '../../base/app-error.ts';
+import type { Deployment, DeploymentOptions } from '../../model/deployment.ts';
+import type { Goal } from '../../model/progress.ts';
+import type { ApiClient } from '../../wire/http-client.ts';
+import { type CliContext, ExitWith } from '../context.ts';
+import { followProject } from '../follow-logs.ts';
+import { printModes, progressPrinter, type PrintModes } from '../print/modes.ts';
+import { runChange } from '../run-change.ts';
+import { loadProject, type LoadedProject } from './load-project.ts';
+import { refuseFlags } from './not-yet.ts';
+import { scaleFlag, secondsFlag, text, textList, usage } from './options.ts';
+import type { ComposeFlags } from './program.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** `compose up` and, with `start: false`, `compose create`. */
+export async function up(context: CliContext, flags: ComposeFlags, services: readonly string[], options: Options): Promise<void> {
+  checkFlags(options);
+  const modes = printModes(context, flags);
+  const loaded = await loadProject(context, flags, { services, scale: scaleFlag(options['scale']) });
+  const client = await context.daemon();
+  const deployment: Deployment = { ...loaded.deployment, options: deploymentOptions(services, options) };
+  const isDetached = options['detach'] === true || options['wait'] === true || options['start'] === false;
+  const goal: Goal = options['start'] === false ? 'created' : options['wait'] === true ? 'healthy' : 'started';
+  const deploy = (): Promise<void> =>
+    runChange({
+      client, context,
+      printer: progressPrinter(context, options['quietPull'] === true && modes.progress === 'plain' ? { ...modes, progress: 'plain' } : modes, options['start'] === false ? 'create' : 'up'),
+      path: `/v1/projects/${encodeURIComponent(loaded.name)}/up`,
+      body: { deployment, goal, timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']) },
+    });
+  if (isDetached) return deploy();
+  await attached({ context, client, loaded, options, modes, services, deploy });
+}
+
+function checkFlags(options: Options): void {
+  refuseFlags('up', { ...options, build: options['build'] === true ? true : undefined }, {
+    build: 'building images comes later: give the service an `image:`',
+    watch: 'watching comes later',
+    menu: options['menu'] === 'false' ? '' : 'the interactive menu comes later',
+  });
+  if (options['forceRecreate'] === true && options['recreate'] === false) throw usage('--force-recreate and --no-recreate are incompatible');
+  const isDetached = options['detach'] === true;
+  for (const name of ['abortOnContainerExit', 'abortOnContainerFailure', 'exitCodeFrom']) {
+    if (options[name] !== undefined && (isDetached || options['wait'] === true)) throw usage(`--detach and --wait cannot be combined with --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  }
+}
+
+function deploymentOptions(services: readonly string[], options: Options): DeploymentOptions {
+  const pull = text(options['pull']);
+  if (pull !== null && pull !== 'always' && pull !== 'missing' && pull !== 'never') throw usage(`--pull takes always, missing or never, not "${pull}"`);
+  return {
+    services,
+    scale: scaleFlag(options['scale']),
+    forceRecreate: options['forceRecreate'] === true,
+    noRecreate: options['recreate'] === false,
+    alwaysRecreateDeps: options['alwaysRecreateDeps'] === true,
+    noDeps: options['deps'] === false,
+    removeOrphans: options['removeOrphans'] === true,
+    renewAnonVolumes: options['renewAnonVolumes'] === true,
+    noStart: options['start'] === false,
+    stopGraceMs: secondsFlag('--timeout', options['timeout']),
+    pull: pull ?? 'policy',
+  };
+}
+
+type Attached = {
+  readonly context: CliContext;
+  readonly client: ApiClient;
+  readonly loaded: LoadedProject;
+  readonly options: Options;
+  readonly modes: PrintModes;
+  readonly services: readonly string[];
+  readonly deploy: () => Promise<void>;
+};
+
+/**
+ * Logs are followed from before the first container starts until the last one has ended. The first Ctrl-C stops the services
+ * in reverse order while their last words are still printed; the second kills.
+ */
+async function attached(run: Attached): Promise<void> {
+  const { context, client, loaded, options } = run;
+  const names = attachedServices(run);
+  const end = new AbortController();
+  const exitCodeFrom = text(options['exitCodeFrom']);
+  const abortsOnExit = options['abortOnContainerExit'] === true || exitCodeFrom !== null;
+  const exits: { service: string; exitCode: number }[] = [];
+  let interrupts = 0;
+  let stopping: Promise<void> | null = null;
+  const stop = (graceMs: number | null): Promise<void> =>
+    runChange({ client, context, printer: progressPrinter(context, run.modes, 'stop'), path: `/v1/projects/${encodeURIComponent(loaded.name)}/stop`, body: { services: run.services, graceMs } });
+  const unsubscribe = context.onInterrupt(() => {
+    interrupts += 1;
+    if (interrupts === 1) {
+      context.err.write('Gracefully Stopping... press Ctrl+C again to force\n');
+      stopping = stop(secondsFlag('--timeout', options['timeout']));
+    } else stopping = stop(0);
+  });
+  try {
+    const following = followProject({
+      client, context, projectName: loaded.name, services: names, signal: end.signal,
+      printer: { isColoured: options['color'] !== false && context.out.isTty, hasPrefix: options['logPrefix'] !== false, hasTimestamps: options['timestamps'] === true },
+      since: 'now', untilAllExited: true,
+      onExit: (service, exitCode) => {
+        exits.push({ service, exitCode });
+        if (stopping === null && (abortsOnExit || (options['abortOnContainerFailure'] === true && exitCode !== 0))) {
+          context.err.write('Aborting on container exit...\n');
+          stopping = stop(secondsFlag('--timeout', options['timeout']));
+        }
+      },
+    });
+    try {
+      await run.deploy();
+    } catch (error) {
+      end.abort();
+      await following.catch(() => undefined);
+      if (interrupts > 0 && isAppError(error)) throw new ExitWith(130);
+      throw error;
+    }
+    await following;
+    await stopping;
+  } finally {
+    unsubscribe();
+  }
+  if (exitCodeFrom !== null) throw new ExitWith(exits.find((one) => one.service === exitCodeFrom)?.exitCode ?? 0);
+  const failed = exits.find((one) => one.exitCode !== 0);
+  if (interrupts === 0 && failed !== undefined && (abortsOnExit || options['abortOnContainerFailure'] === true)) throw new ExitWith(failed.exitCode);
+}
+
+function attachedServices(run: Attached): readonly string[] {
+  const { loaded, options } = run;
+  const only = textList(options['attach']);
+  const without = new Set(textList(options['noAttach']));
+  const project = loaded.deployment.project;
+  const base = only.length > 0 ? only : run.services.length > 0 && options['attachDependencies'] !== true ? run.services : Object.keys(project.services);
+  const unknown = [...base, ...without].find((name) => project.services[name] === undefined);
+  if (unknown !== undefined) throw new AppError({ code: 'CLI_NO_SUCH_SERVICE', message: `no such service: ${unknown}`, hint: `services: ${Object.keys(project.services).join(', ')}` });
+  return base.filter((name) => !without.has(name) && project.services[name]?.attach !== false);
+}
+

@@ -1,0 +1,29 @@
+import type { ApiClient } from '../wire/http-client.ts';
+
+/** What a command gets of the process around it; tests give their own. */
+export type CliContext = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly out: Output;
+  readonly err: Output;
+  /** Answers a client of the running daemon, started first if none runs. */
+  readonly daemon: () => Promise<ApiClient>;
+  /** As `daemon`, but null where none runs: for commands that need not start one. */
+  readonly daemonIfRunning: () => Promise<ApiClient | null>;
+  /** Called at each SIGINT or SIGTERM; the answer unsubscribes. Without a listener the process ends with 130. */
+  readonly onInterrupt: (listener: () => void) => () => void;
+  readonly stdin: NodeJS.ReadStream;
+  readonly nowMs: () => number;
+};
+
+export type Output = { readonly write: (text: string | Uint8Array) => void; readonly isTty: boolean; readonly columns: () => number };
+
+/** Ends a command with this exit code and no message of its own. */
+export class ExitWith extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}

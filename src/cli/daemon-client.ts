@@ -1,0 +1,42 @@
+import { AppError, isAppError } from '../base/app-error.ts';
+import { startDaemon } from '../os/daemon-start.ts';
+import { type ApiClient, createApiClient } from '../wire/http-client.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where the daemon listens: FLOTILLA_SOCKET, or flotilla.sock in the run directory. */
+export function socketPathOf(env: Env): string {
+  return env['FLOTILLA_SOCKET'] ?? `${env['FLOTILLA_RUN'] ?? '/run/flotilla'}/flotilla.sock`;
+}
+
+export async function connectIfRunning(env: Env): Promise<ApiClient | null> {
+  const client = createApiClient({ socketPath: socketPathOf(env) });
+  return (await answers(client)) ? client : null;
+}
+
+/**
+ * A client that starts the daemon at the first call that finds none. The usual case costs nothing: the call itself is the question.
+ */
+export async function connectOrStart(env: Env): Promise<ApiClient> {
+  const client = createApiClient({ socketPath: socketPathOf(env) });
+  if (await answers(client)) return client;
+  await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
+  if (await answers(client)) return client;
+  throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: 'the daemon was started but does not answer', hint: 'flotilla doctor' });
+}
+
+async function answers(client: ApiClient): Promise<boolean> {
+  try {
+    await client.call('GET', '/v1/ping');
+    return true;
+  } catch (error) {
+    if (isAppError(error, 'WIRE_NO_DAEMON')) return false;
+    throw error;
+  }
+}
+
+/** The daemon's script beside the command's: in the bundle, or in the sources. */
+function daemonScript(own: string): string {
+  const dir = own.slice(0, own.lastIndexOf('/'));
+  return own.endsWith('.ts') ? `${dir}/../daemon/main.ts` : `${dir}/daemon.js`;
+}

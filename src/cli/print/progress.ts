@@ -1,0 +1,142 @@
+import type { ChangeEvent, ProgressEvent } from '../../model/progress.ts';
+import type { Output } from '../context.ts';
+
+export type ProgressMode = 'tty' | 'plain' | 'json' | 'quiet';
+
+/** Prints a stream of changes. `finish` leaves the terminal as it was found. */
+export type ProgressPrinter = { readonly event: (event: ChangeEvent) => void; readonly finish: () => void };
+
+export function createProgressPrinter(options: {
+  readonly mode: ProgressMode;
+  readonly out: Output;
+  readonly title: string;
+  readonly isColoured: boolean;
+  readonly nowMs: () => number;
+  readonly isDryRun: boolean;
+}): ProgressPrinter {
+  switch (options.mode) {
+    case 'quiet':
+      return { event: (event) => printWarning(options.out, event), finish: () => undefined };
+    case 'plain':
+      return plainPrinter(options.out, options.isDryRun);
+    case 'json':
+      return { event: (event) => options.out.write(`${JSON.stringify(jsonLine(event, options.isDryRun))}\n`), finish: () => undefined };
+    case 'tty':
+      return ttyPrinter(options);
+  }
+}
+
+function printWarning(out: Output, event: ChangeEvent): void {
+  if (event.kind === 'warning') out.write(`WARN ${event.code}: ${event.message}\n`);
+}
+
+function plainPrinter(out: Output, isDryRun: boolean): ProgressPrinter {
+  const last = new Map<string, string>();
+  return {
+    event: (event) => {
+      printWarning(out, event);
+      if (event.kind !== 'progress') return;
+      // Bytes of a download are not lines: only what is said anew is printed.
+      const text = ` ${event.id} ${event.text} ${event.currentBytes === undefined ? (event.details ?? '') : ''}`;
+      if (last.get(event.id) === text) return;
+      last.set(event.id, text);
+      out.write(`${isDryRun ? ' DRY-RUN MODE - ' : ''}${text}\n`);
+    },
+    finish: () => undefined,
+  };
+}
+
+function jsonLine(event: ChangeEvent, isDryRun: boolean): unknown {
+  if (event.kind === 'warning') return { warning: true, code: event.code, message: event.message };
+  if (event.kind === 'done') return { done: true };
+  return {
+    ...(isDryRun ? { 'dry-run': true } : {}),
+    id: event.id, parent_id: event.parentId, status: event.status, text: event.text, details: event.details,
+    current: event.currentBytes, total: event.totalBytes,
+    percent: event.currentBytes === undefined || event.totalBytes === undefined || event.totalBytes === 0 ? undefined : Math.floor((event.currentBytes / event.totalBytes) * 100),
+  };
+}
+
+type Line = { readonly first: number; event: ProgressEvent; doneAt: number | null };
+
+const spinner = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+
+/** Redraws the block of lines in place: on every event at most each 50 ms, and each 100 ms for the clocks. */
+function ttyPrinter(options: { readonly out: Output; readonly title: string; readonly isColoured: boolean; readonly nowMs: () => number }): ProgressPrinter {
+  const lines = new Map<string, Line>();
+  let drawn = 0;
+  let tick = 0;
+  let timer: NodeJS.Timeout | null = null;
+  const draw = (isLast: boolean): void => {
+    const columns = Math.max(20, options.out.columns());
+    const roots = [...lines.values()].filter((line) => line.event.parentId === undefined);
+    const shown = roots.slice(0, 40);
+    const done = roots.filter((line) => line.event.status !== 'working').length;
+    const text = [`[+] ${options.title} ${done}/${roots.length}`, ...shown.map((line) => lineText(line, lines, { columns, nowMs: options.nowMs(), tick, isColoured: options.isColoured }))];
+    if (roots.length > shown.length) text.push(` ... ${roots.length - shown.length} more`);
+    options.out.write(`${drawn === 0 ? '\u001b[?25l' : `\u001b[${drawn}A`}${text.map((line) => `\u001b[2K${line}`).join('\n')}\n${isLast ? '\u001b[?25h' : ''}`);
+    drawn = text.length;
+  };
+  const onTick = (): void => {
+    tick += 1;
+    draw(false);
+  };
+  return {
+    event: (event) => {
+      if (event.kind === 'warning') {
+        options.out.write(`\u001b[2K${paint('33;1', `WARN ${event.code}: ${event.message}`, options.isColoured)}\n`);
+        drawn = 0;
+      }
+      if (event.kind !== 'progress') return;
+      const known = lines.get(event.id);
+      const nowMs = options.nowMs();
+      if (known === undefined) lines.set(event.id, { first: nowMs, event, doneAt: event.status === 'working' ? null : nowMs });
+      else {
+        known.event = event;
+        known.doneAt = event.status === 'working' ? null : nowMs;
+      }
+      timer ??= setInterval(onTick, 100);
+    },
+    finish: () => {
+      if (timer !== null) clearInterval(timer);
+      if (lines.size > 0) draw(true);
+    },
+  };
+}
+
+function lineText(line: Line, all: ReadonlyMap<string, Line>, at: { readonly columns: number; readonly nowMs: number; readonly tick: number; readonly isColoured: boolean }): string {
+  const { event } = line;
+  const [mark, colour] =
+    event.status === 'working' ? [spinner[at.tick % spinner.length] ?? ' ', '36'] : event.status === 'done' ? ['✔', '32'] : event.status === 'warning' ? ['!', '33;1'] : ['✘', '31;1'];
+  const timerText = `${(((line.doneAt ?? at.nowMs) - line.first) / 1000).toFixed(1)}s`;
+  const bars = event.status === 'working' ? layerBars([...all.values()].filter((one) => one.event.parentId === event.id)) : '';
+  const room = at.columns - timerText.length - 6;
+  let body = `${event.id}${bars} ${event.text}${event.details === undefined || event.details === '' ? '' : ` ${event.details}`}`;
+  if (body.length > room) body = `${event.id}${bars} ${event.text}`;
+  if (body.length > room) body = `${event.id.slice(0, Math.max(3, room - event.text.length - 4))}... ${event.text}`;
+  return ` ${paint(colour, mark, at.isColoured)} ${body.padEnd(room)} ${paint('34', timerText, at.isColoured)}`;
+}
+
+const braille = '⠀⡀⣀⣄⣤⣦⣶⣷⣿';
+
+/** One cell a layer, filled as it comes in, and the sum of the bytes. */
+function layerBars(children: readonly Line[]): string {
+  const sized = children.filter((line) => line.event.totalBytes !== undefined);
+  if (children.length === 0) return '';
+  const cells = children.map((line) => {
+    if (line.event.status !== 'working') return braille.at(-1);
+    const part = (line.event.currentBytes ?? 0) / Math.max(1, line.event.totalBytes ?? 1);
+    return braille[Math.min(braille.length - 1, Math.floor(part * (braille.length - 1)))];
+  });
+  const sum = (pick: (event: ProgressEvent) => number | undefined): number => sized.reduce((total, line) => total + (pick(line.event) ?? 0), 0);
+  const bytes = sized.length === 0 ? '' : ` ${megabytes(sum((event) => event.currentBytes))} / ${megabytes(sum((event) => event.totalBytes))}`;
+  return ` [${cells.join('')}]${bytes}`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)}MB`;
+}
+
+function paint(code: string, text: string, isColoured: boolean): string {
+  return isColoured ? `\u001b[${code}m${text}\u001b[0m` : text;
+}

@@ -1,0 +1,94 @@
+import { AppError } from '../../base/app-error.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { PullProgress } from '../../model/container.ts';
+import type { ChangeEvent, ProgressEvent } from '../../model/progress.ts';
+import type { Route } from '../../wire/http-server.ts';
+import { EventQueue } from '../event-queue.ts';
+import { asRecord, bad } from './request.ts';
+
+export type WantedImage = { readonly reference: string; readonly platform: string | undefined; readonly policy: 'always' | 'missing' | 'never' };
+
+export function imageRoutes(engine: Engine): readonly Route[] {
+  return [
+    { method: 'GET', path: '/v1/images', handle: async () => ({ kind: 'json', value: await engine.images.list() }) },
+    {
+      method: 'POST',
+      path: '/v1/images/pull',
+      handle: async ({ body, signal }) => {
+        const given = asRecord(body, 'the request');
+        return { kind: 'lines', values: pullAll(engine, readImages(given['images']), { ignoreFailures: given['ignoreFailures'] === true, signal }) };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/images/:name',
+      handle: async ({ params }) => {
+        const image = await engine.images.get(params['name'] ?? '');
+        if (image === null) throw new AppError({ code: 'DAEMON_IMAGE_NOT_FOUND', message: `no such image: ${params['name'] ?? ''}`, hint: 'flotilla images lists what is here' });
+        return { kind: 'json', value: image };
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/images/:name',
+      handle: async ({ params, query }) => ({ kind: 'json', value: await engine.images.remove(params['name'] ?? '', { force: query.get('force') === '1' }) }),
+    },
+  ];
+}
+
+/** Pulls side by side; one line an image, one a layer. All failures are told; the first is thrown at the end. */
+export async function* pullAll(engine: Engine, images: readonly WantedImage[], options: { readonly ignoreFailures: boolean; readonly signal: AbortSignal }): AsyncGenerator<ChangeEvent, void, undefined> {
+  const queue = new EventQueue<ChangeEvent>(1000);
+  const failures: unknown[] = [];
+  const work = Promise.all(
+    images.map(async (image) => {
+      try {
+        await pullOne(engine, image, options.signal, (event) => void queue.push(event));
+      } catch (error) {
+        failures.push(error);
+        void queue.push(progress(image.reference, 'error', 'Error', error instanceof Error ? error.message : String(error)));
+      }
+    }),
+  ).then(() => queue.end(), (error: unknown) => queue.end(error));
+  yield* queue;
+  await work;
+  if (failures.length > 0 && !options.ignoreFailures) throw failures[0];
+}
+
+async function pullOne(engine: Engine, image: WantedImage, signal: AbortSignal, push: (event: ChangeEvent) => void): Promise<void> {
+  const { reference, platform, policy } = image;
+  if (policy !== 'always' && (await engine.images.get(reference)) !== null) return;
+  if (policy === 'never') {
+    throw new AppError({ code: 'DAEMON_IMAGE_NOT_FOUND', message: `no such image: ${reference}, and its pull policy is never`, hint: `flotilla pull ${reference}` });
+  }
+  push(progress(reference, 'working', 'Pulling'));
+  const id = `Image ${reference}`;
+  await engine.images.pull({ reference, platform, signal, onProgress: (one) => push(layerEvent(id, one)) });
+  push(progress(reference, 'done', 'Pulled'));
+}
+
+function progress(reference: string, status: ProgressEvent['status'], text: string, details?: string): ProgressEvent {
+  return { kind: 'progress', id: `Image ${reference}`, status, text, ...(details === undefined ? {} : { details }) };
+}
+
+const texts: Readonly<Record<PullProgress['status'], string>> = {
+  resolving: 'Pulling', waiting: 'Waiting', downloading: 'Downloading', extracting: 'Extracting', exists: 'Already exists', complete: 'Pull complete', pulled: 'Pulled',
+};
+
+function layerEvent(parentId: string, one: PullProgress): ProgressEvent {
+  const isDone = one.status === 'exists' || one.status === 'complete' || one.status === 'pulled';
+  return {
+    kind: 'progress', id: one.id, parentId, status: isDone ? 'done' : 'working', text: texts[one.status],
+    ...(one.currentBytes === undefined ? {} : { currentBytes: one.currentBytes }), ...(one.totalBytes === undefined ? {} : { totalBytes: one.totalBytes }),
+  };
+}
+
+function readImages(value: unknown): readonly WantedImage[] {
+  if (!Array.isArray(value)) throw bad('images must be a list');
+  return value.map((one: unknown) => {
+    const { reference, platform, policy } = asRecord(one, 'an image');
+    if (typeof reference !== 'string') throw bad('an image needs a reference');
+    if (policy !== 'always' && policy !== 'missing' && policy !== 'never') throw bad('policy must be always, missing or never');
+    return { reference, policy, platform: typeof platform === 'string' ? platform : undefined };
+  });
+}

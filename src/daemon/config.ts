@@ -1,0 +1,97 @@
+import { AppError } from '../base/app-error.ts';
+import { readTextIfThere } from '../os/files.ts';
+
+/** What the daemon is told from outside: the environment names the places, the file the rest. */
+export type DaemonConfig = {
+  /** Images, containers, volumes, the store. */
+  readonly rootDir: string;
+  /** Sockets, namespaces, secrets: a tmpfs, empty after a reboot. */
+  readonly runDir: string;
+  readonly socketPath: string;
+  readonly registries: {
+    /** Registry host → base URLs that are asked before it. */
+    readonly mirrors: Readonly<Record<string, readonly string[]>>;
+    /** Hosts that may be spoken to without TLS; loopback always may. */
+    readonly insecure: readonly string[];
+  };
+  readonly addressPools: readonly { readonly cidr: string; readonly prefixLength: number }[];
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+};
+
+const defaultPools: DaemonConfig['addressPools'] = [
+  { cidr: '172.17.0.0/12', prefixLength: 20 },
+  { cidr: '192.168.0.0/16', prefixLength: 24 },
+];
+
+export async function readConfig(env: Readonly<Record<string, string | undefined>>): Promise<DaemonConfig> {
+  const rootDir = env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla';
+  const runDir = env['FLOTILLA_RUN'] ?? '/run/flotilla';
+  const file = env['FLOTILLA_CONFIG'] ?? '/etc/flotilla/config.json';
+  const given = parseConfig(await readTextIfThere(file), file);
+  return {
+    rootDir, runDir,
+    socketPath: env['FLOTILLA_SOCKET'] ?? `${runDir}/flotilla.sock`,
+    registries: given.registries,
+    addressPools: given.addressPools.length > 0 ? given.addressPools : defaultPools,
+    logLevel: given.logLevel,
+  };
+}
+
+type Given = Pick<DaemonConfig, 'registries' | 'addressPools' | 'logLevel'>;
+
+/** Every key is known or refused; all errors of the file come at once. */
+export function parseConfig(text: string | null, file: string): Given {
+  const errors: string[] = [];
+  const value = text === null ? {} : parseJson(text, file);
+  const root = record(value, 'the file', errors);
+  refuseUnknown(root, ['registries', 'addressPools', 'logLevel'], '', errors);
+  const registries = record(root['registries'] ?? {}, 'registries', errors);
+  refuseUnknown(registries, ['mirrors', 'insecure'], 'registries.', errors);
+  const mirrors: Record<string, readonly string[]> = {};
+  for (const [host, urls] of Object.entries(record(registries['mirrors'] ?? {}, 'registries.mirrors', errors))) mirrors[host] = texts(urls, `registries.mirrors.${host}`, errors);
+  const insecure = texts(registries['insecure'] ?? [], 'registries.insecure', errors);
+  const addressPools = pools(root['addressPools'] ?? [], errors);
+  const logLevel = root['logLevel'] ?? 'info';
+  const isLevel = logLevel === 'debug' || logLevel === 'info' || logLevel === 'warn' || logLevel === 'error';
+  if (!isLevel) errors.push('logLevel must be debug, info, warn or error');
+  if (errors.length > 0) throw new AppError({ code: 'DAEMON_BAD_CONFIG', message: `${file}: ${errors.join('; ')}`, hint: 'docs/configuration.md lists the keys' });
+  return { registries: { mirrors, insecure }, addressPools, logLevel: isLevel ? logLevel : 'info' };
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError({ code: 'DAEMON_BAD_CONFIG', message: `${file} is not JSON: ${cause instanceof Error ? cause.message : ''}`, cause });
+  }
+}
+
+function record(value: unknown, what: string, errors: string[]): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.fromEntries(Object.entries(value));
+  errors.push(`${what} must be an object`);
+  return {};
+}
+
+function refuseUnknown(value: Record<string, unknown>, known: readonly string[], prefix: string, errors: string[]): void {
+  for (const key of Object.keys(value)) if (!known.includes(key)) errors.push(`unknown key ${prefix}${key} (known: ${known.join(', ')})`);
+}
+
+function texts(value: unknown, what: string, errors: string[]): readonly string[] {
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  errors.push(`${what} must be a list of strings`);
+  return [];
+}
+
+function pools(value: unknown, errors: string[]): DaemonConfig['addressPools'] {
+  if (!Array.isArray(value)) {
+    errors.push('addressPools must be a list');
+    return [];
+  }
+  return value.flatMap((one: unknown, index) => {
+    const pool = record(one, `addressPools[${index}]`, errors);
+    const { cidr, prefixLength } = pool;
+    if (typeof cidr === 'string' && typeof prefixLength === 'number') return [{ cidr, prefixLength }];
+    errors.push(`addressPools[${index}] needs cidr and prefixLength`);
+    return [];
+  });
+}

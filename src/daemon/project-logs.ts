@@ -1,0 +1,127 @@
+import type { Engine, LogOptions } from '../engine/engine.ts';
+import type { Queries } from '../manager/queries.ts';
+import type { TaskObject } from '../model/objects.ts';
+import { EventQueue } from './event-queue.ts';
+
+export type ProjectLogEvent =
+  | { readonly kind: 'containers'; readonly names: readonly string[] }
+  | { readonly kind: 'line'; readonly container: string; readonly service: string; readonly stream: 'stdout' | 'stderr'; readonly time: string; readonly text: string; readonly isPartial: boolean }
+  | { readonly kind: 'exited'; readonly container: string; readonly service: string; readonly exitCode: number; readonly isRestarting: boolean };
+
+export type ProjectLogOptions = {
+  readonly engine: Engine;
+  readonly queries: Queries;
+  readonly projectName: string;
+  readonly services: readonly string[];
+  readonly index: number | null;
+  readonly log: Omit<LogOptions, 'signal'>;
+  /** Follows containers that come later too, and ends when all that were seen have ended for good. */
+  readonly isAttached: boolean;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * The output of a project's containers, merged as it comes. Without `follow` it ends with the last line; with it when every
+ * container has ended and all is read: it never hangs on one that is gone.
+ */
+export async function* projectLogs(options: ProjectLogOptions): AsyncGenerator<ProjectLogEvent, void, undefined> {
+  const queue = new EventQueue<ProjectLogEvent>(1000);
+  const follower = new Follower(options, queue);
+  try {
+    follower.start();
+    yield* queue;
+  } finally {
+    follower.stop();
+  }
+}
+
+class Follower {
+  readonly #options: ProjectLogOptions;
+  readonly #queue: EventQueue<ProjectLogEvent>;
+  readonly #reading = new Set<string>();
+  readonly #stopped = new AbortController();
+  #hasSeenRun = false;
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(options: ProjectLogOptions, queue: EventQueue<ProjectLogEvent>) {
+    this.#options = options;
+    this.#queue = queue;
+    options.signal.addEventListener('abort', () => this.stop(), { once: true });
+  }
+
+  start(): void {
+    const { engine, queries } = this.#options;
+    const tasks = this.#tasks();
+    void this.#queue.push({ kind: 'containers', names: tasks.map((task) => task.containerName) });
+    for (const task of tasks) {
+      if (engine.containers.get(task.containerId) !== null) this.#read(task, this.#options.log);
+    }
+    if (this.#options.log.follow) {
+      this.#unsubscribe.push(
+        engine.containers.onEvent((event) => {
+          if (event.kind !== 'started') return;
+          const task = this.#tasks().find((one) => one.containerId === event.containerId);
+          if (task !== undefined) this.#read(task, { follow: true, tailLines: null, sinceMs: event.timeMs, untilMs: this.#options.log.untilMs });
+        }),
+        queries.onCommit(() => this.#endIfDone()),
+      );
+    }
+    this.#endIfDone();
+  }
+
+  stop(): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#unsubscribe = [];
+    this.#stopped.abort();
+    this.#queue.end();
+  }
+
+  #read(task: TaskObject, log: Omit<LogOptions, 'signal'>): void {
+    if (this.#reading.has(task.containerId)) return;
+    const wasRunning = this.#options.engine.containers.get(task.containerId)?.state === 'running';
+    this.#hasSeenRun ||= wasRunning;
+    this.#reading.add(task.containerId);
+    void this.#copy(task, log, wasRunning);
+  }
+
+  async #copy(task: TaskObject, log: Omit<LogOptions, 'signal'>, wasRunning: boolean): Promise<void> {
+    const base = { container: task.containerName, service: task.serviceName };
+    try {
+      for await (const line of this.#options.engine.containers.logs(task.containerId, { ...log, signal: this.#stopped.signal })) {
+        await this.#queue.push({ kind: 'line', ...base, stream: line.stream, time: line.time, text: line.text, isPartial: line.isPartial });
+      }
+      const ended = this.#options.engine.containers.get(task.containerId);
+      if (log.follow && wasRunning && ended?.state === 'exited') {
+        const now = this.#options.queries.task(task.id);
+        await this.#queue.push({ kind: 'exited', ...base, exitCode: ended.exitCode ?? 0, isRestarting: now?.status.state === 'restarting' });
+      }
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.#queue.end(error);
+    } finally {
+      this.#reading.delete(task.containerId);
+      this.#endIfDone();
+    }
+  }
+
+  /** Nothing is being read, and nothing more can come: then the stream ends. */
+  #endIfDone(): void {
+    if (this.#reading.size > 0 || this.#queue.isEnded) return;
+    if (!this.#options.log.follow) return this.stop();
+    if (this.#options.isAttached && !this.#hasSeenRun) return;
+    const tasks = this.#tasks();
+    if (this.#options.isAttached && tasks.length === 0 && !this.#hasSeenRun) return;
+    if (tasks.every(isAtRest)) this.stop();
+  }
+
+  #tasks(): readonly TaskObject[] {
+    const { queries, projectName, services, index } = this.#options;
+    return queries.tasks(projectName).filter((task) => (services.length === 0 || services.includes(task.serviceName)) && (index === null || task.slot === index));
+  }
+}
+
+/** Ended, and nothing will start it again. */
+function isAtRest(task: TaskObject): boolean {
+  const { state } = task.status;
+  if (state === 'exited' || state === 'rejected' || state === 'removed') return task.desired !== 'prepared' || state === 'rejected';
+  return false;
+}
