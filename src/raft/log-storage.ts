@@ -6,16 +6,21 @@ export function entryBytes(entry: Entry): number {
   return entry.data.length + 32;
 }
 
-/** The longest prefix within `maxBytes`, but at least one entry. The array itself is given back when all of it fits. */
-export function limitEntries(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
+/**
+ * Entries [from, to) of an array, as many as `maxBytes` allows, but at least one. A follower far behind is served many portions of a long
+ * log, so only the portion is copied.
+ */
+export function takeEntries(entries: readonly Entry[], from: number, to: number, maxBytes: number): readonly Entry[] {
   let bytes = 0;
-  for (let at = 0; at < entries.length; at += 1) {
-    const entry = entries[at];
+  let end = from;
+  while (end < to) {
+    const entry = entries[end];
     if (entry === undefined) break;
     bytes += entryBytes(entry);
-    if (bytes > maxBytes && at > 0) return entries.slice(0, at);
+    if (bytes > maxBytes && end > from) break;
+    end += 1;
   }
-  return entries;
+  return entries.slice(from, end);
 }
 
 export const emptyConf: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
@@ -45,7 +50,7 @@ export class MemoryLogStorage implements LogStorage {
     if (low < first || high > this.lastIndex() + 1) {
       throw new AppError({ code: 'RAFT_LOG_UNAVAILABLE', message: `entries [${low}, ${high}) asked for, held are [${first}, ${this.lastIndex() + 1})` });
     }
-    return limitEntries(this.#entries.slice(low - first, high - first), maxBytes);
+    return takeEntries(this.#entries, low - first, high - first, maxBytes);
   };
 
   readonly snapshotMeta = (): SnapshotMeta | null => this.#snapshot;

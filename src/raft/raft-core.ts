@@ -220,7 +220,8 @@ export class RaftCore {
 
   /** All jobs up to `id` are durable, and the state machine holds their snapshot if they had one. */
   persisted(id: number): void {
-    const { jobs } = this.#s;
+    const { jobs, jobsMade } = this.#s;
+    assert(id <= jobsMade, `job ${id} is reported durable, but only ${jobsMade} were handed out`);
     let count = 0;
     while (count < jobs.length && (jobs[count]?.id ?? Infinity) <= id) count += 1;
     for (const job of jobs.splice(0, count)) this.#finishJob(job);

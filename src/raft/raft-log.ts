@@ -1,6 +1,6 @@
 import { AppError } from '../base/app-error.ts';
 import { assert } from '../base/assert.ts';
-import { entryBytes, limitEntries } from './log-storage.ts';
+import { entryBytes, takeEntries } from './log-storage.ts';
 import type { Entry, Index, LogStorage, SnapshotMeta, Term } from './types.ts';
 
 /** Entries handed out to be applied, oldest first. */
@@ -121,11 +121,15 @@ export class RaftLog {
   /** Entries of [low, high), all of which must be held. */
   slice(low: Index, high: Index, maxBytes: number): readonly Entry[] {
     if (low >= high) return [];
-    if (low >= this.#offset) return limitEntries(this.#tail.slice(low - this.#offset, high - this.#offset), maxBytes);
+    if (low >= this.#offset) return takeEntries(this.#tail, low - this.#offset, high - this.#offset, maxBytes);
     const fromStorage = this.storage.entries(low, Math.min(high, this.#offset), maxBytes);
     // NOTE: storage may stop early because of maxBytes; then the tail does not follow on.
     if (high <= this.#offset || fromStorage.length < this.#offset - low) return fromStorage;
-    return limitEntries([...fromStorage, ...this.#tail.slice(0, high - this.#offset)], maxBytes);
+    let bytes = 0;
+    for (const entry of fromStorage) bytes += entryBytes(entry);
+    const first = this.#tail[0];
+    if (first === undefined || bytes + entryBytes(first) > maxBytes) return fromStorage;
+    return fromStorage.concat(takeEntries(this.#tail, 0, high - this.#offset, maxBytes - bytes));
   }
 
   /** Appends, replacing whatever stands at entries[0].index and after it. Committed entries are never replaced. */

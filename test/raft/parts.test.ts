@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyChange, decodeConfChange, decodeConfEntry, encodeConfChange, enterJoint, leaveJoint, membersOf } from '../../src/raft/conf-change.ts';
-import { MemoryLogStorage, emptyConf, entryBytes, limitEntries } from '../../src/raft/log-storage.ts';
+import { MemoryLogStorage, emptyConf, entryBytes, takeEntries } from '../../src/raft/log-storage.ts';
 import { Progress, Window } from '../../src/raft/progress.ts';
 import { jointIndex, jointVote, majorityIndex, majorityVote } from '../../src/raft/quorum.ts';
 import { RaftLog } from '../../src/raft/raft-log.ts';
@@ -229,11 +229,18 @@ describe('the log', () => {
   });
 
   test('limits messages by bytes but always gives one entry', () => {
-    const entries = [entry(1, 1, 500), entry(2, 1, 500)];
-    expect(limitEntries(entries, 10)).toHaveLength(1);
-    expect(limitEntries(entries, 2 * entryBytes(entry(1, 1, 500)))).toBe(entries);
-    expect(limitEntries(entries, 2 * entryBytes(entry(1, 1, 500)) - 1)).toHaveLength(1);
-    expect(limitEntries([], 10)).toEqual([]);
+    const entries = [entry(1, 1, 500), entry(2, 1, 500), entry(3, 1, 500)];
+    const two = 2 * entryBytes(entry(1, 1, 500));
+    const taken = (maxBytes: number): number[] => takeEntries(entries, 0, 3, maxBytes).map((one) => one.index);
+    expect([taken(10), taken(two - 1), taken(two), taken(Infinity)]).toEqual([[1], [1], [1, 2], [1, 2, 3]]);
+    expect(takeEntries(entries, 1, 2, Infinity)).toEqual([entries[1]]);
+    expect(takeEntries([], 0, 0, 10)).toEqual([]);
+    const storage = new MemoryLogStorage();
+    storage.append(entries.slice(0, 1));
+    const log = new RaftLog(storage, 0, 0);
+    log.append(entries.slice(1));
+    const across = (maxBytes: number): number[] => log.slice(1, 4, maxBytes).map((one) => one.index);
+    expect([across(10), across(two - 1), across(two), across(Infinity)]).toEqual([[1], [1], [1, 2], [1, 2, 3]]);
   });
 
   test('in memory refuses gaps and keeps the term before its first entry', () => {
