@@ -37,7 +37,9 @@ export type NetOptions = {
   readonly upstreamPort?: number;
 };
 
+/** A look at nftables' count of changes costs 20 µs; a look at everything some milliseconds, so it comes with every 15th only. */
 const auditMs = 2000;
+const auditsPerFull = 15;
 
 /** The network in the kernel of the namespace that the program runs in. Errors: NET_NOT_PERMITTED without root. */
 export function createNet(options: NetOptions): Net {
@@ -106,13 +108,14 @@ export function createNet(options: NetOptions): Net {
     repairs += changes;
   };
   let stopAudit = (): void => undefined;
-  const audit = (): void => {
+  const audit = (count: number): void => {
     stopAudit = clock.after(auditMs, () => {
-      queue(repair).catch((error: unknown) => log.error('net.audit', { error: String(error) }));
-      audit();
+      const isFull = count % auditsPerFull === 0;
+      queue(async () => (isFull || !filter.isUntouched() ? repair() : undefined)).catch((error: unknown) => log.error('net.audit', { error: String(error) }));
+      audit(count + 1);
     }, true);
   };
-  audit();
+  audit(1);
 
   const removeLinks = createBatcher(async (endpointIds) => {
     const gone = new Set(endpointIds);

@@ -1,6 +1,6 @@
 import { AppError } from '../base/app-error.ts';
-import { formatIp, ipFromBytes, ipToBytes } from '../base/cidr.ts';
-import type { Ip } from '../base/cidr.ts';
+import { cidrHasIp, formatIp, ipFromBytes, ipToBytes } from '../base/cidr.ts';
+import type { Cidr, Ip } from '../base/cidr.ts';
 import { errnoName } from '../os/libc.ts';
 import type { NetlinkMessage } from '../os/netlink-message.ts';
 import { aliasLink, delAddress, delLinkGroup, delRoute, getAddresses, getLinks, getRoutes, groupLink, ipv4Setting, newAddress, newLink, newNeighbour, newRoute, newVeth, readAddress, readLink, readRoute, setLinkFamilies, upLink } from '../os/netlink-route.ts';
@@ -32,6 +32,8 @@ export type Links = {
 };
 
 const errno = { enoent: 2, esrch: 3, enodev: 19, eopnotsupp: 95 } as const;
+/** Every link has addresses of it, and no network of ours. */
+const linkLocal: Cidr = { family: 6, value: 0xfe80n << 112n, prefix: 10 };
 const gone: readonly number[] = [errno.enoent, errno.esrch, errno.enodev];
 
 export function createLinks(names: KernelNames): Links {
@@ -68,7 +70,7 @@ export function createLinks(names: KernelNames): Links {
       setRoutes(socket, [], links, names);
       await remove(links.map((link) => link.index));
     },
-    foreignSubnets: () => foreignSubnets(socket),
+    foreignSubnets: () => foreignSubnets(socket, list(), names),
     close: () => {
       socket.close();
       slowSocket.close();
@@ -167,11 +169,14 @@ function dumpRoutes(socket: NetlinkSocket, family: 4 | 6, protocol: number): Rou
   return socket.dump(getRoutes({ family, protocol })).map(readRoute).filter((route) => protocol === 0 || route.protocol === protocol);
 }
 
-function foreignSubnets(socket: NetlinkSocket): string[] {
+/** Ways to networks that are not ours; those of another instance on this host count, and so do subnets it keeps unreachable. */
+function foreignSubnets(socket: NetlinkSocket, links: readonly LinkFacts[], names: KernelNames): string[] {
+  const own = new Set(links.map((link) => link.index));
   const found = ([4, 6] as const).flatMap((family) => dumpRoutes(socket, family, 0)).flatMap((route) => {
     const ip = ipFromBytes(route.target);
-    const isForeign = route.protocol !== routeProtocol && route.prefix > 0 && route.kind === 'unicast';
-    return ip === null || !isForeign ? [] : [`${formatIp(ip)}/${route.prefix}`];
+    const isKept = route.kind === 'unreachable' && route.protocol === routeProtocol && route.metric !== names.number;
+    const isWay = route.kind === 'unicast' && (route.index === null || !own.has(route.index));
+    return ip === null || route.prefix === 0 || cidrHasIp(linkLocal, ip) || !(isKept || isWay) ? [] : [`${formatIp(ip)}/${route.prefix}`];
   });
   return [...new Set(found)].sort();
 }
