@@ -8,7 +8,7 @@ import { cleanPath, joinPath, pathKey, shownPath } from './layer-path.ts';
 import type { TarEntry } from './tar-reader.ts';
 
 const whiteoutPrefix = Buffer.from('.wh.');
-const opaqueName = '.wh..wh.opq';
+const opaqueName = '.wh..wh..opq';
 const nodeTypes = { char: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 const walk = { flags: openFlags.path | openFlags.directory, resolve: resolve.inRoot | resolve.noMagicLinks } as const;
 
@@ -309,28 +309,17 @@ export class LayerWriter {
     return fd;
   }
 
+  /** Step by step from the root: a real directory is entered by its name, a symlink resolved anew from the layer's root. */
   #makeParents(path: readonly Uint8Array[]): number {
     let above = openInside(this.#root, Buffer.from('.'), walk);
-    for (let depth = 1; depth <= path.length; depth += 1) {
-      const name = path[depth - 1];
-      if (above === null || name === undefined) break;
-      const inside: number | null = openInside(this.#root, joinPath(path.slice(0, depth)), walk) ?? this.#makeParent(above, name, path.slice(0, depth));
+    for (const [index, name] of path.entries()) {
+      if (above === null) break;
+      const inside: number | null = enterDir(above, name) ?? openInside(this.#root, joinPath(path.slice(0, index + 1)), walk) ?? makeParent(above, name);
       closeFd(above);
       above = inside;
     }
     if (above === null) throw invalid('a symlink to nowhere stands in the way of a directory');
     return above;
-  }
-
-  #makeParent(above: number, name: Uint8Array, path: readonly Uint8Array[]): number | null {
-    try {
-      makeDirAt(above, name, 0o755);
-    } catch (error) {
-      if (errorName(error) !== 'EEXIST') throw error;
-    }
-    const fd = openAt2(this.#root, path);
-    if (fd !== null) changeModeAt(above, name, 0o755);
-    return fd;
   }
 
   #forgetParent(): void {
@@ -340,8 +329,27 @@ export class LayerWriter {
   }
 }
 
-function openAt2(root: number, path: readonly Uint8Array[]): number | null {
-  return openInside(root, joinPath(path), walk);
+/** The real directory of that name; null for anything else. */
+function enterDir(above: number, name: Uint8Array): number | null {
+  try {
+    return openAt(above, name, openFlags.path | openFlags.directory);
+  } catch (error) {
+    const code = errorName(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null;
+    throw error;
+  }
+}
+
+/** A directory that the archive did not name; null where something else has its name. */
+function makeParent(above: number, name: Uint8Array): number | null {
+  try {
+    makeDirAt(above, name, 0o755);
+  } catch (error) {
+    if (errorName(error) === 'EEXIST') return null;
+    throw error;
+  }
+  changeModeAt(above, name, 0o755);
+  return enterDir(above, name);
 }
 
 function isWhiteout(name: Uint8Array): boolean {

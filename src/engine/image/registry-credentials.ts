@@ -1,6 +1,8 @@
 import { AppError } from '../../base/app-error.ts';
 import { Secret } from '../../base/secret.ts';
 import { readTextIfThere } from '../../os/files.ts';
+import { errorName } from '../../os/libc.ts';
+import { run } from '../../os/spawn.ts';
 import { isObject, objectIn, parseJson, textIn, textMapIn } from './json-fields.ts';
 
 /** What opens a registry: a name with its password, or a token that is exchanged for another. */
@@ -71,3 +73,14 @@ async function fromHelper(name: string, keys: readonly string[], runHelper: RunH
   }
   return null;
 }
+
+/** Runs a helper as a program found on the usual paths. What it says on stderr may hold secrets, so it goes nowhere. */
+export const runCredentialHelper: RunHelper = async (name, input, signal) => {
+  try {
+    const { code, stdout } = await run([name, 'get'], { input, signal });
+    return { code, stdout };
+  } catch (error) {
+    if (errorName(error) !== 'ENOENT') throw error;
+    throw new AppError({ code: 'ENGINE_REGISTRY_CREDENTIALS', message: `the credential helper ${name} is not installed`, hint: `install it, or take it out of the docker configuration`, cause: error });
+  }
+};
