@@ -25,6 +25,7 @@ export type RunOptions = {
 
 const troubleMs = 6000;
 const healMs = 20_000;
+const eventsMax = 400_000;
 
 /** One run: a cluster under one seed, trouble, then calm, and the questions at the end. The same seed does the same, event for event. */
 export function runSeed(seed: number, options: RunOptions = {}): SeedResult {
@@ -98,11 +99,15 @@ class Run {
     for (const member of this.#cluster.members) member.start();
     this.#clients.start(2 + randomBelow(random, 4), 10 + random.float() * 120);
     this.#nemesis.start(120 + random.float() * 500);
-    while (this.#scheduler.step(troubleMs));
+    this.#advance(troubleMs);
     this.#nemesis.end();
     this.#clients.stop();
     this.#heal();
     this.#clients.checkAtEnd();
+  }
+
+  #advance(untilMs: number): void {
+    while (this.#scheduler.step(untilMs)) if (this.#scheduler.eventCount > eventsMax) throw new SimFailure(`livelock: ${eventsMax} events`);
   }
 
   result(failure: string | null): SeedResult {
@@ -118,7 +123,7 @@ class Run {
     const deadline = this.#scheduler.nowMs + healMs;
     const answered = new Set<string>();
     for (let round = 0; this.#scheduler.nowMs < deadline; round += 1) {
-      while (this.#scheduler.step(Math.min(deadline, troubleMs + (round + 1) * 250)));
+      this.#advance(Math.min(deadline, troubleMs + (round + 1) * 250));
       if (this.#nemesis.replaceDamaged()) continue;
       for (const member of this.#cluster.members) if (member.state === 'down') member.start();
       const expected = this.#expectedMembers();

@@ -1,4 +1,4 @@
-import type { AppError } from '../../base/app-error.ts';
+import { AppError } from '../../base/app-error.ts';
 import type { Secret } from '../../base/secret.ts';
 import type { Disk } from '../../os/disk.ts';
 import { addDataKey, dropKeys, makeUnlockKey, rewrapKeys } from './key-file.ts';
@@ -42,7 +42,13 @@ export class KeyRotation {
 
   rotate(done: (error: AppError | null) => void): void {
     const { disk, dir, randomBytes, node } = this.#options;
-    this.#opened = addDataKey({ disk, dir, opened: this.#opened, unlockKey: this.#unlockKey, randomBytes });
+    try {
+      this.#opened = addDataKey({ disk, dir, opened: this.#opened, unlockKey: this.#unlockKey, randomBytes });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      done(error);
+      return;
+    }
     this.#onAll({ kind: 'use-keys', keys: this.#opened.dataKeys }, (error) => {
       if (error !== null) done(error);
       // NOTE: the last two snapshots and the log between them may need an old key; dropped is what nothing names any more.
@@ -54,6 +60,7 @@ export class KeyRotation {
   lock(done: (error: AppError | null, unlockKey: Secret | null) => void): void {
     const { disk, dir, randomBytes } = this.#options;
     const unlockKey = makeUnlockKey(randomBytes);
+    // A disk error here throws before anything changed: the old key file stays.
     this.#opened = rewrapKeys({ disk, dir, opened: this.#opened, nextUnlockKey: unlockKey, randomBytes });
     this.#unlockKey = unlockKey;
     this.rotate((error) => done(error, unlockKey));
@@ -67,9 +74,18 @@ export class KeyRotation {
 
   #dropUnused(done: (error: AppError | null) => void): void {
     this.#onAll({ kind: 'keys-in-use' }, (error, answers) => {
+      if (error !== null) {
+        done(error);
+        return;
+      }
       const inUse = answers.flatMap((answer) => (answer.kind === 'key-ids' ? answer.keyIds : []));
-      if (error === null) this.#opened = dropKeys(this.#options.disk, this.#options.dir, this.#opened, inUse);
-      done(error);
+      try {
+        this.#opened = dropKeys(this.#options.disk, this.#options.dir, this.#opened, inUse);
+        done(null);
+      } catch (thrown) {
+        if (!(thrown instanceof AppError)) throw thrown;
+        done(thrown);
+      }
     });
   }
 

@@ -10,6 +10,8 @@ type Answer = (answer: CallAnswer) => void;
 type Waiting = { readonly index: number; readonly term: number; readonly answer: Answer };
 type Asked = { readonly deadlineMs: number; readonly answer: Answer };
 
+type Removal = { readonly change: ConfChange; readonly memberId: MemberId; readonly byMemberId: MemberId | null; readonly startMs: number; readonly answer: Answer };
+
 const callTimeoutMs = 10_000;
 const promoteEveryTicks = 5;
 
@@ -23,7 +25,11 @@ export class Membership {
   readonly #asked: Map<number, Asked> = new Map();
   #callId = 0;
   #ticks = 0;
-  #isLeaving = false;
+  #removals: Removal[] = [];
+  /** Calls that wait for the next leader. */
+  #handed: { readonly call: MemberCall; readonly answer: Answer; readonly deadlineMs: number }[] = [];
+  /** When each member was last heard from. */
+  readonly #heardMs: Map<MemberId, number> = new Map();
   #isAnnouncing = false;
 
   constructor(host: NodeHost) {
@@ -42,6 +48,10 @@ export class Membership {
       this.#host.send(leader, { kind: 'call', callId: this.#callId, call });
     }
     this.#host.pump();
+  }
+
+  heard(from: MemberId): void {
+    this.#heardMs.set(from, this.#host.env.clock.monotonicMs());
   }
 
   receive(from: MemberId, callId: number, call: MemberCall): void {
@@ -70,6 +80,11 @@ export class Membership {
 
   leaderChanged(): void {
     if (this.#host.softState().role === 'leader') return;
+    if (this.#host.softState().leader !== null) {
+      const handed = this.#handed;
+      this.#handed = [];
+      for (const one of handed) this.call(one.call, one.answer);
+    }
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const one of waiting) one.answer(refusedAnswer(new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the leader changed: the change of members may or may not happen', hint: 'flotilla store members' })));
@@ -82,10 +97,14 @@ export class Membership {
       this.#asked.delete(callId);
       asked.answer(refusedAnswer(new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the leader did not answer in time', hint: 'flotilla store members' })));
     }
+    if (this.#removals.length > 0) this.#decideRemovals();
+    for (const one of this.#handed.filter((late) => late.deadlineMs <= nowMs)) one.answer(refusedAnswer(new AppError({ code: 'MANAGER_NO_LEADER', message: 'the leadership could not be handed over', hint: 'flotilla store members' })));
+    this.#handed = this.#handed.filter((one) => one.deadlineMs > nowMs);
     this.#ticks += 1;
     if (this.#ticks % promoteEveryTicks !== 0) return;
     if (this.#host.softState().isLeading) this.#promoteOne();
-    this.#announce();
+    if (this.#host.state().removed.includes(this.#host.options.memberId)) this.#askToLeave();
+    else this.#announce();
   }
 
   /** The others must know this member's address and what it supports. */
@@ -101,6 +120,11 @@ export class Membership {
     });
   }
 
+  /** NOTE: a removed member stays, and votes, until one of those that remain knows durably that it is gone. */
+  #askToLeave(): void {
+    for (const member of memberIds(this.#host.state().conf)) this.#host.send(member, { kind: 'may-leave' });
+  }
+
   /** Who should lead when this member goes: the voter that is furthest. */
   successor(): MemberId | null {
     const { core, options } = this.#host;
@@ -108,17 +132,12 @@ export class Membership {
     return others.sort((a, b) => b.match - a.match)[0]?.member ?? null;
   }
 
-  /** This member is out of the configuration; it goes on a moment, so that others learn of the commit from it. */
-  leaveSoon(leave: () => void): void {
-    if (this.#isLeaving) return;
-    this.#isLeaving = true;
-    this.#host.env.clock.after(this.#host.options.limits.tickMs * 5, leave, true);
-  }
-
   stop(): void {
-    const answers = [...this.#waiting.map((one) => one.answer), ...[...this.#asked.values()].map((one) => one.answer)];
+    const answers = [...this.#handed.map((one) => one.answer), ...this.#removals.map((one) => one.answer), ...this.#waiting.map((one) => one.answer), ...[...this.#asked.values()].map((one) => one.answer)];
     this.#waiting = [];
     this.#asked.clear();
+    this.#removals = [];
+    this.#handed = [];
     for (const answer of answers) answer(refusedAnswer(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' })));
   }
 
@@ -129,10 +148,26 @@ export class Membership {
       this.#host.pump();
       return;
     }
+    if ((call.kind === 'remove' || call.kind === 'replace') && call.memberId === this.#host.options.memberId && this.#handOver(call, answer)) return;
     const planned = this.#plan(call);
+    if (planned !== null && !(planned instanceof AppError) && (call.kind === 'remove' || call.kind === 'replace') && this.#isRisky(call.memberId)) {
+      const startMs = this.#host.env.clock.monotonicMs();
+      this.#removals.push({ change: planned, memberId: call.memberId, byMemberId: call.kind === 'replace' ? call.byMemberId : null, startMs, answer });
+      return;
+    }
     if (planned instanceof AppError) answer(refusedAnswer(planned));
     else if (planned === null) answer(this.#members());
     else this.#propose(planned, answer);
+  }
+
+  /** A leader does not remove itself: the next leader does. False where nobody else could lead. */
+  #handOver(call: MemberCall, answer: Answer): boolean {
+    const to = this.successor();
+    if (to === null || this.#host.core.transferLeader(to).kind === 'refused') return false;
+    const deadlineMs = this.#host.env.clock.monotonicMs() + callTimeoutMs / 2;
+    this.#handed.push({ call, answer, deadlineMs });
+    this.#host.pump();
+    return true;
   }
 
   #propose(change: ConfChange, answer: Answer): void {
@@ -162,12 +197,10 @@ export class Membership {
         if (!conf.learners.includes(call.memberId)) return isMember ? null : unknownMember(call.memberId);
         return this.#checkLearner(call.memberId) ?? one({ kind: 'add-voter', member: call.memberId });
       case 'remove':
-        if (!isMember) return null;
-        return this.#checkRemoval(call.memberId, null) ?? one({ kind: 'remove', member: call.memberId });
+        return isMember ? one({ kind: 'remove', member: call.memberId }) : null;
       case 'replace': {
         if (!isMember) return unknownMember(call.memberId);
-        const broken = this.#checkLearner(call.byMemberId) ?? this.#checkRemoval(call.memberId, call.byMemberId);
-        return broken ?? { transition: 'implicit', changes: [{ kind: 'add-voter', member: call.byMemberId }, { kind: 'remove', member: call.memberId }] };
+        return this.#checkLearner(call.byMemberId) ?? { transition: 'implicit', changes: [{ kind: 'add-voter', member: call.byMemberId }, { kind: 'remove', member: call.memberId }] };
       }
     }
   }
@@ -180,20 +213,29 @@ export class Membership {
     return refused(`member ${memberId} has ${found.match} of ${status.lastIndex} entries and is ${found.isRecentActive ? 'still catching up' : 'not reachable'}`);
   }
 
-  /** Of the voters that would stay, a majority must be reachable, or nothing could be committed any more. */
-  #checkRemoval(memberId: MemberId, byMemberId: MemberId | null): AppError | null {
-    const { core, options, mutations, state } = this.#host;
-    if (!state().conf.voters.includes(memberId) || mutations.has('host-remove-breaks-quorum')) return null;
-    const staying = core.status().members.filter((one) => (!one.isLearner && one.member !== memberId) || one.member === byMemberId);
-    if (staying.length === 0) return refused(`member ${memberId} is the last voter`);
-    const reachable = staying.filter((one) => one.isRecentActive || one.member === options.memberId).length;
-    const quorum = Math.floor(staying.length / 2) + 1;
-    if (reachable >= quorum) return null;
-    return new AppError({
-      code: 'MANAGER_QUORUM_AT_RISK',
-      message: `without ${memberId}, ${reachable} of ${staying.length} voters would be reachable, and ${quorum} are needed`,
-      hint: 'bring other managers back first, or remove the unreachable ones first',
-    });
+  #isRisky(memberId: MemberId): boolean {
+    return this.#host.state().conf.voters.includes(memberId) && !this.#host.mutations.has('host-remove-breaks-quorum');
+  }
+
+  /**
+   * Of the voters that would stay, a majority must be alive, or nothing could be committed any more. That someone was alive a moment
+   * ago proves little: the removal waits until a majority was heard from after it was asked for, for at most an election timeout.
+   */
+  #decideRemovals(): void {
+    const { core, options, env, softState } = this.#host;
+    const nowMs = env.clock.monotonicMs();
+    const removals = this.#removals;
+    this.#removals = [];
+    for (const removal of removals) {
+      const staying = core.status().members.filter((member) => (!member.isLearner && member.member !== removal.memberId) || member.member === removal.byMemberId);
+      const reachable = staying.filter((member) => member.member === options.memberId || (this.#heardMs.get(member.member) ?? -1) > removal.startMs).length;
+      const quorum = Math.floor(staying.length / 2) + 1;
+      if (softState().role !== 'leader') removal.answer(refusedAnswer(new AppError({ code: 'MANAGER_NOT_LEADER', message: 'this manager does not lead any more; ask again' })));
+      else if (staying.length === 0) removal.answer(refusedAnswer(refused(`member ${removal.memberId} is the last voter`)));
+      else if (reachable >= quorum) this.#propose(removal.change, removal.answer);
+      else if (nowMs - removal.startMs > options.limits.electionTicks * options.limits.tickMs) removal.answer(refusedAnswer(atRisk(removal.memberId, reachable, staying.length)));
+      else this.#removals.push(removal);
+    }
   }
 
   #isCaughtUp(member: MemberStatus, lastIndex: number): boolean {
@@ -229,4 +271,12 @@ function refused(message: string): AppError {
 
 function unknownMember(memberId: MemberId): AppError {
   return new AppError({ code: 'MANAGER_MEMBER_REFUSED', message: `${memberId} is no member of this cluster`, hint: 'flotilla store members' });
+}
+
+function atRisk(memberId: MemberId, reachable: number, staying: number): AppError {
+  return new AppError({
+    code: 'MANAGER_QUORUM_AT_RISK',
+    message: `without ${memberId}, ${reachable} of ${staying} voters would be reachable, and ${Math.floor(staying / 2) + 1} are needed`,
+    hint: 'bring other managers back first, or remove the unreachable ones first',
+  });
 }

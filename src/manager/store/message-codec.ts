@@ -66,6 +66,7 @@ const shapes: Readonly<Record<HostMessage['kind'], Readonly<Record<string, 'stri
   'snapshot-chunk': { index: 'number', term: 'number', chunk: 'number' },
   'snapshot-end': { index: 'number', term: 'number', isInstalled: 'boolean' },
   removed: {},
+  'may-leave': {},
 };
 
 const raftShapes: Readonly<Record<Message['kind'], Readonly<Record<string, 'string' | 'number' | 'boolean' | 'object' | 'number?'>>>> = {

@@ -44,6 +44,7 @@ export class StoreNode {
   #softState: SoftState = { role: 'follower', leader: null, isLeading: false };
   #term: number;
   #applyQueue: LogRecord[] = [];
+  readonly #durablyRemoved: Set<MemberId> = new Set();
   #installing: { readonly meta: SnapshotMeta; readonly state: StoreState } | null = null;
   #isPumping = false;
   #isApplyPlanned = false;
@@ -57,6 +58,7 @@ export class StoreNode {
     const { recovered } = options;
     this.#state = recovered.state;
     this.#term = recovered.hardState?.term ?? 0;
+    for (const member of recovered.state.removed) this.#durablyRemoved.add(member);
     this.#log = new MemoryLogStorage(recovered.before);
     this.#log.append(recovered.entries);
     if (recovered.snapshot !== null) this.#log.setSnapshot(recovered.snapshot);
@@ -143,7 +145,8 @@ export class StoreNode {
     if (this.#isStopped || envelope.to !== this.#host.options.memberId || envelope.clusterId !== this.#host.options.clusterId) return;
     this.#framesSeen += 1;
     const { from, message } = envelope;
-    if (this.#state.removed.includes(from) && !this.#isMutated()) {
+    this.membership.heard(from);
+    if (this.#durablyRemoved.has(from) && !this.#isMutated()) {
       this.#send(from, { kind: 'removed' });
       return;
     }
@@ -166,9 +169,18 @@ export class StoreNode {
       case 'removed':
         this.#removed(from);
         break;
+      case 'may-leave':
+        break;
       default:
         this.#transfers.receive(from, message);
     }
+    this.#pump();
+  }
+
+  /** The connection to a member broke: what was sent optimistically may be lost. */
+  peerLost(member: MemberId): void {
+    if (this.#isStopped) return;
+    this.#core.reportUnreachable(member);
     this.#pump();
   }
 
@@ -196,7 +208,7 @@ export class StoreNode {
 
   /** Writes what is known but not yet written. */
   flush(): void {
-    if (!this.#isStopped) this.#persister.flush();
+    if (!this.#isStopped) this.#persister.flush(() => undefined);
   }
 
   get isFlushed(): boolean {
@@ -232,8 +244,9 @@ export class StoreNode {
   }
 
   #removed(from: MemberId): void {
-    // NOTE: only who leads, or is a voter we know, may say so; and a member that is alone does not listen.
-    if (!this.#state.conf.voters.includes(from)) return;
+    // NOTE: a voter we know may say so; and after our own removal anyone who is left.
+    const { conf, removed } = this.#state;
+    if (!memberIds(conf).includes(from) && !removed.includes(this.#host.options.memberId)) return;
     this.#host.alarms.add('removed');
     this.fail(new AppError({
       code: 'MANAGER_REMOVED',
@@ -361,15 +374,16 @@ export class StoreNode {
     this.#host.env.transport.setPeers(this.#peers());
     this.#host.env.log.info('store.members', { conf, index: entry.index });
     this.membership.applied(entry.index, entry.term);
-    if (this.#state.removed.includes(this.#host.options.memberId)) this.membership.leaveSoon(() => this.#removedByLog());
+    this.#persister.flush(() => this.#noteRemovals());
   }
 
-  #removedByLog(): void {
-    this.fail(new AppError({
-      code: 'MANAGER_REMOVED',
-      message: `member ${this.#host.options.memberId} was removed from the cluster`,
-      hint: 'let it join again under a new id: flotilla store recover --rejoin',
-    }));
+  /**
+   * Who was removed is told so only when this member knows it durably. Otherwise it could go, with its data, while those
+   * who stay forget in a crash that the removal was committed, and wait for its vote for ever.
+   */
+  #noteRemovals(): void {
+    for (const member of this.#state.removed) this.#durablyRemoved.add(member);
+    if (this.#state.removed.includes(this.#host.options.memberId)) this.#host.alarms.add('removed');
   }
 
   #publish(events: readonly StoreEvent[]): void {
@@ -389,6 +403,7 @@ export class StoreNode {
     this.#host.env.observe?.installed(state);
     this.#applyQueue = this.#applyQueue.filter((entry) => entry.index > meta.index);
     this.metrics.snapshotsInstalled += 1;
+    this.#noteRemovals();
     this.#maker.installed(meta);
     this.#host.env.transport.setPeers(this.#peers());
     this.proposals.installed();

@@ -126,9 +126,9 @@ export class Persister {
     this.#queue = [];
   }
 
-  /** A last batch with what is known but not written, for a clean end. */
-  flush(): void {
-    if (this.#unsaved !== null) this.#add([{ kind: 'hardState', hardState: this.#unsaved }], 0, null);
+  /** Makes durable what is known but not written: the commit index. */
+  flush(finish: () => void): void {
+    this.#add(this.#unsaved === null ? [] : [{ kind: 'hardState', hardState: this.#unsaved }], 0, finish);
     this.#unsaved = null;
     this.start();
   }
