@@ -3,6 +3,7 @@ export const clusterCodes = {
   CLUSTER_KEY_REFUSED: 'A key of the file, or its value, is not honoured by this version.',
   CLUSTER_DEPLOYMENT_REFUSED: 'The application was refused for the reasons listed; nothing was changed.',
   CLUSTER_SERVICE_NOT_FOUND: 'The application has no such service.',
+  CLUSTER_SERVICE_RUNNING: 'The service has running containers, so they were not removed.',
   CLUSTER_PROJECT_NOT_FOUND: 'There is no application of this name.',
   CLUSTER_NETWORK_NOT_FOUND: 'An external network does not exist.',
   CLUSTER_NETWORK_IN_USE: 'The network has containers on it, so it is not removed.',

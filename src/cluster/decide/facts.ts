@@ -17,7 +17,7 @@ export function isLeaving(task: TaskObject): boolean {
 }
 
 /** Made from the service as it is now. */
-export function isCurrent(task: TaskObject, service: ServiceObject): boolean {
+export function isCurrent(task: TaskObject, service: Pick<ServiceObject, 'specHash' | 'forceCount'>): boolean {
   return task.specHash === service.specHash && task.forceCount === service.forceCount;
 }
 

@@ -14,7 +14,9 @@ import { problem, resolveData, resolveNetworks, resolveVolumes, stableText, type
 import { wake } from './wake.ts';
 
 /** Refused: nothing changes, and every reason is told. Accepted: `diagnostics` holds warnings only. */
-export type StackDecision = { readonly isRefused: boolean; readonly changes: readonly Change[]; readonly diagnostics: readonly Diagnostic[] };
+export type StackDecision = { readonly isRefused: boolean; readonly changes: readonly Change[]; readonly diagnostics: readonly Diagnostic[];
+  /** Those it is about: selected, and orphans that go. */
+  readonly services: readonly string[] };
 
 /**
  * `compose up`: what is to be in the store for a deployment. Out: services and what they name; tasks follow (orchestrate.ts).
@@ -38,7 +40,7 @@ export function decideStack(view: View, deployment: Deployment, makers: Makers):
     ...[networks, volumes, secrets, configs].flatMap((one) => one.diagnostics),
   ];
   const isRefused = diagnostics.some((one) => one.severity === 'error');
-  if (isRefused) return { isRefused, changes: [], diagnostics: sortDiagnostics(diagnostics) };
+  if (isRefused) return { isRefused, changes: [], diagnostics: sortDiagnostics(diagnostics), services: [] };
   const orphans = orphansOf(view, deployment);
   const changes = [
     ...projectChanges(view, deployment),
@@ -48,7 +50,7 @@ export function decideStack(view: View, deployment: Deployment, makers: Makers):
     ...(options.removeOrphans ? orphans.map((one) => patch<'service'>(one, { desired: 'removed' })) : []),
   ];
   if (!options.removeOrphans && orphans.length > 0) diagnostics.push(orphanWarning(orphans));
-  return { isRefused, changes, diagnostics: sortDiagnostics(diagnostics) };
+  return { isRefused, changes, diagnostics: sortDiagnostics(diagnostics), services: [...selection.all, ...(options.removeOrphans ? orphans.map((one) => one.name) : [])].sort() };
 }
 
 type Ids = { readonly networks: ReadonlyMap<string, string>; readonly volumes: ReadonlyMap<string, string>; readonly secrets: ReadonlyMap<string, string>; readonly configs: ReadonlyMap<string, string> };
