@@ -48,3 +48,7 @@ JOBS ?= 1
 .PHONY: sim
 sim: node_modules  ## whole managers under simulated faults: SEEDS=n [SEED=first] [JOBS=n]; SEEDS=1 SEED=s replays one with its trace
 	@node test/sim/main.ts $(SEEDS) $(SEED) $(JOBS)
+
+.PHONY: e2e
+e2e: build  ## the tests that need root and a container runtime: ONLY=engine/escape to pick; FLOTILLA_RUNTIME=crun|runc to choose
+	vitest run --config vitest.e2e.config.ts $(ONLY)

@@ -4,7 +4,7 @@ import { assert } from '../base/assert.ts';
 import { errorName } from './libc.ts';
 import { mount, unmount } from './mount.ts';
 
-/** How this machine's control groups are laid out: `v2` alone, or v1 hierarchies (with a v2 tree for names only). */
+/** How this machine's control groups are laid out: v2 alone, or v1 hierarchies, with a v2 tree among them that limits nothing. */
 export type CgroupLayout = { readonly version: 1 | 2; readonly root: string; readonly hierarchies: readonly string[] };
 
 const root = '/sys/fs/cgroup';
@@ -15,7 +15,7 @@ export function cgroupLayout(): CgroupLayout {
   if (statfsSync(root).type === cgroup2Magic) return { version: 2, root, hierarchies: [root] };
   const hierarchies = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .filter((line) => line.includes(' - cgroup '))
+    .filter((line) => line.includes(' - cgroup ') || line.includes(' - cgroup2 '))
     .map((line) => line.split(' ')[4] ?? '')
     .filter((path) => path.startsWith(`${root}/`));
   if (hierarchies.length === 0) throw new Error(`no control groups are mounted below ${root}`);

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { checked, errorName, libcFunction } from './libc.ts';
 
@@ -15,6 +15,9 @@ export type Pty = {
   readonly close: () => void;
 };
 
+/** The numbers of pseudo-terminals (devices.txt). */
+const ptsMajorFirst = 136;
+const ptsMajorLast = 143;
 const tiocswinsz = 0x5414;
 const tiocgptn = 0x80045430;
 const tiocsptlck = 0x40045431;
@@ -58,6 +61,30 @@ export function openPty(): Pty {
     },
     close: () => stream.destroy(),
   };
+}
+
+/**
+ * Sets the size of the terminal that a process has as its input, and so tells its programs of the change. False where it has none
+ * (any more). NOTE: what stands there is the process's own choice: it is looked at before it is opened, and opened without waiting.
+ */
+export function resizeTerminalOf(pid: number, columns: number, rows: number): boolean {
+  ioctl ??= libcFunction('int ioctl(int fd, unsigned long request, _Inout_ uint8_t *argument)');
+  const path = `/proc/${pid}/fd/0`;
+  try {
+    const facts = statSync(path);
+    const major = (facts.rdev >> 8) & 0xfff;
+    if (!facts.isCharacterDevice() || major < ptsMajorFirst || major > ptsMajorLast) return false;
+    const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    try {
+      checked('ioctl', ioctl(fd, tiocswinsz, new Uint8Array(new Uint16Array([rows, columns, 0, 0]).buffer)));
+      return true;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // The process ended between two steps.
+    return false;
+  }
 }
 
 /** What a terminal can't take at once (nobody reads at its other end) is dropped, as a keyboard's would be. */

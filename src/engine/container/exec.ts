@@ -1,6 +1,6 @@
 import { AppError } from '../../base/app-error.ts';
 import { processId, signalProcess } from '../../os/process-handle.ts';
-import { openPty } from '../../os/pty.ts';
+import { openPty, resizeTerminalOf } from '../../os/pty.ts';
 import type { Pty } from '../../os/pty.ts';
 import { existsQuick, readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
 import { closeRootfs, openRootfs, readTextInside } from '../../os/rootfs.ts';
@@ -101,17 +101,24 @@ function pipeSession(argv: readonly string[], files: Files, options: ExecOptions
 }
 
 /**
- * The runtime runs on a terminal of ours and passes it on to the one it makes in the container; it takes over our size
- * when it is told that it changed.
+ * The runtime runs on a terminal of ours and passes it on to the one it makes in the container, which gets its size from us:
+ * old runtimes take it over neither at the start nor later.
  */
 function terminalSession(argv: readonly string[], files: Files, options: ExecOptions): ExecSession {
   const pty: Pty = openPty();
   const child = startChild(argv, { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd], environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'xterm' }, detached: true });
   pty.closeSlave();
   let complaint = '';
+  let wanted: { readonly columns: number; readonly rows: number } | null = null;
+  const applySize = (): void => {
+    const pid = Number(readQuick(files.pid) ?? '0');
+    if (wanted !== null && pid > 1 && resizeTerminalOf(pid, wanted.columns, wanted.rows)) wanted = null;
+  };
   const listeners: ((stream: 'stdout' | 'stderr', chunk: Uint8Array) => void)[] = [];
   pty.onData((chunk) => {
     if (complaint.length < complaintBytesMax) complaint += Buffer.from(chunk).toString('utf8');
+    // A size that came before the program did is set with its first word.
+    applySize();
     for (const listener of listeners) listener('stdout', chunk);
   });
   const stopListening = killOnAbort(child, files, options.signal);
@@ -122,7 +129,8 @@ function terminalSession(argv: readonly string[], files: Files, options: ExecOpt
     endInput: () => pty.write(new Uint8Array([4])),
     resize: (columns, rows) => {
       pty.resize(columns, rows);
-      child.kill('SIGWINCH');
+      wanted = { columns, rows };
+      applySize();
     },
     kill: (signal) => killProcess(child, files, signal),
     exitCode: child.ended.then(async (end) => {
