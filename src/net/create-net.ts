@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { AppError, isAppError } from '../base/app-error.ts';
+import { AppError } from '../base/app-error.ts';
 import { formatIp, parseIp } from '../base/cidr.ts';
 import type { IpFamily } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { NodeNetworkState } from '../model/node-network.ts';
-import { errorName } from '../os/libc.ts';
 import { deleteFlows, listFlows } from '../os/netlink-conntrack.ts';
 import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
-import { createNetworkNamespace, isNetworkNamespace, listNetworkNamespaces, removeNetworkNamespace } from '../os/netns.ts';
+import { canAdministerNetwork, createNetworkNamespace, isNetworkNamespace, listNetworkNamespaces, removeNetworkNamespace } from '../os/netns.ts';
 import { checkState } from './checked-state.ts';
 import type { CheckedPort, CheckedState } from './checked-state.ts';
 import { buildNameTable } from './dns/name-table.ts';
@@ -41,20 +40,26 @@ export type NetOptions = {
 const auditMs = 2000;
 const auditsPerFull = 15;
 
-/** The network in the kernel of the namespace that the program runs in. Errors: NET_NOT_PERMITTED without root. */
+/** The network in the kernel of the namespace that the program runs in. Errors: NET_NOT_PERMITTED without the right to change it. */
 export function createNet(options: NetOptions): Net {
+  if (!canAdministerNetwork()) {
+    throw new AppError({ code: 'NET_NOT_PERMITTED', message: 'the network of containers can only be made by root (CAP_NET_ADMIN and CAP_SYS_ADMIN)', hint: 'run the daemon with sudo' });
+  }
   const { clock, log } = options;
   const names = kernelNames(options.instanceId);
   const folder = join(options.runRoot, 'netns');
   const pathOf = (endpointId: string): string => join(folder, checkedId(endpointId));
-  const [links, filter] = permitted(() => [createLinks(names), createFilter(names)] as const);
+  const links = createLinks(names);
+  const filter = createFilter(names);
   const flows = openNetlink(netlinkFamily.netfilter);
   const forwarding = createForwarding(options.runRoot);
   const ports = createPortKeeper();
   const resolvers = hostResolvers(clock);
   const dns = createDnsServer({ clock, log, hostResolvers: resolvers, ...(options.upstreamPort === undefined ? {} : { upstreamPort: options.upstreamPort }) });
   const queue = createQueue();
-  let force: { readonly state: CheckedState; readonly hash: string } | null = null;
+  /** What is wished, and the hash of what the kernel was last made equal to: '' after a failure half-way. */
+  let force: CheckedState | null = null;
+  let stateHash = '';
   let repairs = 0;
 
   const ensureNamespace = (endpointId: string): string => {
@@ -103,7 +108,7 @@ export function createNet(options: NetOptions): Net {
 
   const repair = async (): Promise<void> => {
     if (force === null) return;
-    const { changes } = await reconcile(force.state);
+    const { changes } = await reconcile(force);
     if (changes > 0) log.warn('net.repaired', { changes });
     repairs += changes;
   };
@@ -139,8 +144,10 @@ export function createNet(options: NetOptions): Net {
       queue(async () => {
         const state = checkState(wished);
         if (force !== null && !filter.isUntouched()) await repair();
-        force = { state, hash: hashOf(wished) };
+        force = state;
+        stateHash = '';
         const { refused } = await reconcile(state);
+        stateHash = hashOf(wished);
         if (refused.length > 0) throw severalErrors(refused);
       }),
     checkPortsFree: (list) =>
@@ -151,10 +158,11 @@ export function createNet(options: NetOptions): Net {
       const resolverNets = (await resolvers()).map((ip) => `${formatIp(ip)}/${ip.family === 4 ? 32 : 128}`);
       return [...new Set([...links.foreignSubnets(), ...resolverNets])].sort();
     },
-    status: () => ({ stateHash: force?.hash ?? '', repairs }),
+    status: () => ({ stateHash, repairs }),
     close,
     purge: async () => {
       force = null;
+      stateHash = '';
       stopAudit();
       await queue(async () => {
         for (const name of listNetworkNamespaces(folder)) removeNetworkNamespace(join(folder, name));
@@ -225,13 +233,4 @@ function checkedIp(text: string): CheckedPort['hostIp'] {
   const ip = parseIp(text);
   if (ip === null) throw new AppError({ code: 'NET_BAD_STATE', message: `${JSON.stringify(text)} is no address of a host` });
   return ip;
-}
-
-function permitted<T>(open: () => T): T {
-  try {
-    return open();
-  } catch (cause) {
-    if (isAppError(cause) || errorName(cause) !== 'EPERM') throw cause;
-    throw new AppError({ code: 'NET_NOT_PERMITTED', message: 'the network of containers can only be made by root', hint: 'run the daemon with sudo', cause });
-  }
 }

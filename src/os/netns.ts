@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checked, errorName, libcFunction } from './libc.ts';
 import { bindMount, mount, mountFlags, unmountAll } from './mount.ts';
@@ -84,6 +84,13 @@ export function listNetworkNamespaces(folder: string): string[] {
     if (errorName(error) === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** True when this thread may make namespaces and change networks: CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21) are in force. */
+export function canAdministerNetwork(): boolean {
+  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1] ?? '0';
+  const capabilities = BigInt(`0x${mask}`);
+  return ((capabilities >> 12n) & (capabilities >> 21n) & 1n) === 1n;
 }
 
 /** Moves this thread and its mounts into a new, empty host: for tests, which must leave the machine as it is. */
