@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.ts';
 import { describe as describeWorld, runSchedule } from './schedule.ts';
@@ -5,7 +7,7 @@ import { World } from './world.ts';
 
 /** SEED=n replays one life; else a few hundred run. */
 const first = Number(process.env['SEED'] ?? 1);
-const count = process.env['SEED'] === undefined ? Number(process.env['SEEDS'] ?? 400) : 1;
+const count = process.env['SEED'] === undefined ? Number(process.env['SEEDS'] ?? 300) : 1;
 
 describe('random lives of small clusters', () => {
   test('keep every promise, and make progress once the faults are over', () => {
@@ -26,12 +28,14 @@ describe('random lives of small clusters', () => {
   });
 
   test('reach the branches that are rarely taken', () => {
-    let isRestored = false;
-    for (let seed = 1; seed < 40 && !isRestored; seed += 1) {
-      const world = runSchedule({ seed, steps: 2000 });
-      isRestored = [...world.members.keys()].some((id) => world.snapshotOf(id) !== null);
-    }
-    expect(isRestored).toBe(true);
+    const room = join(import.meta.dirname, '..', '..', 'src', 'raft');
+    const named = readdirSync(room).filter((name) => name.endsWith('.ts')).flatMap((name) => Array.from(readFileSync(join(room, name), 'utf8').matchAll(/s\.mark\((?:\w+ \? )?'([\w-]+)'(?: : '([\w-]+)')?/g), (match) => [match[1] ?? '', match[2] ?? '']));
+    const reached = new Set<string>();
+    for (let seed = 1; seed <= 120; seed += 1) for (const mark of runSchedule({ seed, steps: 2000 }).marks) reached.add(mark);
+    // A change without effect needs two at a time, which the core refuses; nothing but a mistake of its own could get there.
+    const expected = named.flat().filter((name) => name !== '' && name !== 'conf-change-without-effect');
+    expect(expected.length).toBeGreaterThan(20);
+    expect(expected.filter((name) => !reached.has(name))).toEqual([]);
   });
 });
 

@@ -56,6 +56,7 @@ function act(world: World, weather: Weights): void {
     [weather.members, () => changeMembers(world)],
     [5, () => transfer(world)],
     [5, () => lateTick(world, member)],
+    [3, () => campaign(member)],
   ];
   let dice = randomBelow(world.random, actions.reduce((sum, [weight]) => sum + weight, 0));
   for (const [weight, run] of actions) {
@@ -112,6 +113,11 @@ function transfer(world: World): void {
   if (leader === null || to === null) return;
   leader.core.transferLeader(to);
   leader.pump();
+}
+
+function campaign(member: Member): void {
+  member.core.campaign();
+  member.pump();
 }
 
 function lateTick(world: World, member: Member): void {

@@ -84,6 +84,7 @@ export class Member {
     const { options } = this.world;
     return new RaftCore({
       id: this.id, clusterId: 'world', storage: this.storage, random: this.world.random, hardState: this.hard, conf, applied,
+      mark: (name) => this.world.marks.add(name),
       limits: { messageBytesMax: 200, inflightMessagesMax: 4, ...options.limits },
       ...(options.mutations === undefined ? {} : { mutations: options.mutations }),
       ...(options.testing === undefined ? {} : { testing: options.testing }),
@@ -193,6 +194,8 @@ export class World {
   /** Links that carry nothing, as `from>to`. */
   readonly cut = new Set<string>();
   readonly readFloor = new Map<number, Index>();
+  /** Rare branches of the cores that were reached. */
+  readonly marks = new Set<string>();
   mail: Message[] = [];
   #contexts = 0;
   #written = 0;
