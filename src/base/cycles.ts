@@ -27,9 +27,10 @@ export function findCycles(edges: Edges, cyclesMax: number): string[][] {
   return found.map((cycle) => cycle.map((i) => names[i] ?? '')).sort((a, b) => (a.join('\n') < b.join('\n') ? -1 : 1));
 }
 
-/** `a → b → a`. */
+/** `a → b → a`; of a long circle the middle is left out. */
 export function cycleText(cycle: readonly string[]): string {
-  return [...cycle, ...cycle.slice(0, 1)].join(' → ');
+  const shown = cycle.length <= 16 ? cycle : [...cycle.slice(0, 10), `… ${cycle.length - 14} more …`, ...cycle.slice(-4)];
+  return [...shown, ...cycle.slice(0, 1)].join(' → ');
 }
 
 type Next = readonly (readonly number[])[];

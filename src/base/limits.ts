@@ -7,14 +7,22 @@ export const limits = {
   /** One compose file. Larger ones are refused before they are read. */
   composeFileBytesMax: 16 * 1024 * 1024,
   /** Words and signs of one compose file, as its YAML is cut: what reading costs. */
-  composeFileLexemesMax: 500_000,
+  composeFileLexemesMax: 400_000,
   /** Values in one document of a compose file (the reference's own bound), and with its aliases copied in. */
   composeNodesMax: 100_000,
   composeValuesMax: 300_000,
   /** Levels of nesting in a compose file. */
   composeDepthMax: 200,
+  /** Files taken in by `include`, each counted as often as it is included. */
+  composeIncludesMax: 1_000,
+  /** Services that one service extends, one after the other. */
+  composeExtendsMax: 500,
+  /** Ports of one application, ranges counted out. */
+  composePortsMax: 25_000,
   /** Findings of one load. */
   diagnosticsMax: 200,
+  /** Characters of a finding's message or hint. */
+  diagnosticTextMax: 600,
   /** An image manifest or index (the distribution spec's advice). */
   manifestBytesMax: 4 * 1024 * 1024,
   /** Entries of one layer's archive. */

@@ -1,6 +1,8 @@
 import { parsed, refused } from './parsed.ts';
 import type { Parsed } from './parsed.ts';
 
+/** No size is longer, and the pattern that reads it takes quadratic time. */
+const textLengthMax = 64;
 const powers: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4, p: 5 };
 const decimalNames: readonly string[] = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'];
 const binaryNames: readonly string[] = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB'];
@@ -85,6 +87,7 @@ export function parseUlimit(text: string): Parsed<Ulimit> {
 }
 
 function parseSize(text: string, base: number): Parsed<number> {
+  if (text.length > textLengthMax) return refused(`invalid size: longer than ${textLengthMax} characters`);
   let end = text.length - 1;
   while (end >= 0 && !/[0-9. ]/.test(text.charAt(end))) end -= 1;
   if (end < 0) return refused(`invalid size: '${text}'`);

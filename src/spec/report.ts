@@ -25,6 +25,8 @@ export class Report {
   readonly #found: Diagnostic[] = [];
   readonly #seen = new Set<string>();
   readonly origins: Origins;
+  /** What is left of the bounds that several files share. */
+  readonly left: { ports: number } = { ports: limits.composePortsMax };
   #errors = 0;
 
   constructor(origins: Origins) {
@@ -67,14 +69,16 @@ export class Report {
 
   #add(severity: Diagnostic['severity'], finding: Finding): void {
     if (severity === 'error') this.#errors += 1;
-    const { hint, file, line = 0, column = 0, length, path } = finding;
-    const key = `${severity}\0${finding.code}\0${finding.message}\0${file ?? ''}\0${line}\0${column}`;
+    const { file, line = 0, column = 0, length, path } = finding;
+    const message = clip(finding.message);
+    const hint = finding.hint === undefined ? undefined : clip(finding.hint);
+    const key = `${severity}\0${finding.code}\0${message}\0${file ?? ''}\0${line}\0${column}`;
     if (this.#seen.has(key) || this.#found.length >= limits.diagnosticsMax) return;
     this.#seen.add(key);
     this.#found.push({
       severity,
       code: finding.code,
-      message: finding.message,
+      message,
       ...(hint === undefined ? {} : { hint }),
       ...(file === undefined ? {} : { file }),
       line,
@@ -83,4 +87,9 @@ export class Report {
       ...(path === undefined ? {} : { path }),
     });
   }
+}
+
+/** A value of the file may be quoted in a message, and be as long as the file. */
+function clip(text: string): string {
+  return text.length > limits.diagnosticTextMax ? `${text.slice(0, limits.diagnosticTextMax - 1)}…` : text;
 }

@@ -21,6 +21,8 @@ export type Session = {
   readonly readFiles: Set<string>;
   /** Bases of `extends` by file and folder: several services often extend the same. */
   readonly bases: Map<string, FileModel>;
+  /** How many files have been included so far. */
+  readonly counts: { includes: number };
 };
 
 export type FileModel = { readonly model: Dict; readonly resets: readonly (readonly string[])[] };
@@ -39,7 +41,7 @@ export type Scope = {
 };
 
 export function newSession(input: LoadInput, phases: Phases): Session {
-  return { input, phases, report: new Report(new Origins()), needs: new Map(), readFiles: new Set(), bases: new Map() };
+  return { input, phases, report: new Report(new Origins()), needs: new Map(), readFiles: new Set(), bases: new Map(), counts: { includes: 0 } };
 }
 
 export function lookupOf(environment: ReadonlyMap<string, string>): Lookup {

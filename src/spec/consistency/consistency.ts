@@ -17,6 +17,7 @@ type Add = (path: readonly string[], message: string, hint?: string, code?: Diag
 export function findContradictions(project: Project, disabled: Services): Contradiction[] {
   const found: Contradiction[] = [];
   for (const [name, service] of Object.entries(project.services)) {
+    if (found.length >= limits.diagnosticsMax) break;
     const add: Add = (path, message, hint, code = 'SPEC_CONFLICT') => {
       found.push({ path: ['services', name, ...path], message: `service \`${name}\`: ${message}`, code, ...(hint === undefined ? {} : { hint }) });
     };
@@ -57,16 +58,15 @@ function checkReferences(project: Project, service: Service, disabled: Services,
   for (const name of Object.keys(service.networks ?? {})) {
     if (!has(project.networks, name)) add(['networks', name], `the network \`${name}\` is not defined`, undefinedHint('networks', name, project.networks), 'SPEC_UNDEFINED');
   }
-  const services = Object.keys(project.services);
   for (const [name, dependency] of Object.entries(service.depends_on ?? {})) {
     if (project.services[name] !== undefined) continue;
     const profiles = disabled[name]?.profiles;
     if (profiles !== undefined && !dependency.required) continue;
     if (profiles !== undefined) add(['depends_on', name], `it depends on \`${name}\`, which is off: it has the profiles ${profiles.join(', ')}`, `Use --profile ${profiles[0] ?? ''}, or write \`required: false\`.`, 'SPEC_UNDEFINED');
-    else add(['depends_on', name], `it depends on an undefined service \`${name}\``, suggestion(name, services), 'SPEC_UNDEFINED');
+    else add(['depends_on', name], `it depends on an undefined service \`${name}\``, suggestion(name, Object.keys(project.services)), 'SPEC_UNDEFINED');
   }
   const shared = service.network_mode?.startsWith('service:') === true ? service.network_mode.slice('service:'.length) : undefined;
-  if (shared !== undefined && project.services[shared] === undefined && service.depends_on?.[shared] === undefined) add(['network_mode'], `it uses the network of an unknown service \`${shared}\``, suggestion(shared, services), 'SPEC_UNDEFINED');
+  if (shared !== undefined && project.services[shared] === undefined && service.depends_on?.[shared] === undefined) add(['network_mode'], `it uses the network of an unknown service \`${shared}\``, suggestion(shared, Object.keys(project.services)), 'SPEC_UNDEFINED');
   for (const [index, mount] of (service.volumes ?? []).entries()) {
     if (mount.type === 'volume' && mount.source !== undefined && !has(project.volumes, mount.source)) add(['volumes', String(index)], `the volume \`${mount.source}\` is not defined`, undefinedHint('volumes', mount.source, project.volumes), 'SPEC_UNDEFINED');
   }

@@ -14,12 +14,14 @@ export function findSamePorts(services: Project['services']): Contradiction[] {
       if (port.published === undefined || !/^\d+$/.test(port.published) || port.published === '0') return;
       const key = `${Number(port.published)}/${port.protocol ?? 'tcp'}`;
       const ip = port.host_ip ?? '';
-      const other = owners.get(key)?.find((one) => one.name !== name && (isAny(one.ip) || isAny(ip) || one.ip === ip));
+      const earlier = owners.get(key) ?? [];
+      const other = earlier.find((one) => one.name !== name && (isAny(one.ip) || isAny(ip) || one.ip === ip));
       const path = ['services', name, 'ports', String(index)];
       const hint = 'Publish it on another port, or leave the first number out to get a free one.';
       if (other !== undefined) found.push({ path, code: 'SPEC_SAME_PORT', message: `services \`${other.name}\` and \`${name}\` both publish port ${key} of the host`, hint });
       else if (copies > 1 && port.mode === 'host') found.push({ path, code: 'SPEC_SAME_PORT', message: `${copies} copies of service \`${name}\` publish the same port ${key} of their host`, hint });
-      owners.set(key, [...(owners.get(key) ?? []), { name, ip }]);
+      earlier.push({ name, ip });
+      owners.set(key, earlier);
     });
   }
   return found;

@@ -18,7 +18,6 @@ export type DotenvOptions = {
 // The reference's two notions of space: with and without the line break.
 const anySpace = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 const lineSpace = /[\t\v\f\r \u0085\u00a0]/;
-const trailingSpace = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/;
 const keyCharacter = /[_.\-[\]]|\p{L}|\p{N}/u;
 
 /**
@@ -99,7 +98,7 @@ function readKey(source: string, at: number): KeyRead {
   }
   // NOTE: without `=`, `:` or a line break the reference takes the whole rest as the value of the empty name.
   if (end >= source.length) return { ok: true, kind: 'assigned', name: '', next: start };
-  const name = source.slice(start, end).replace(trailingSpace, '');
+  const name = trimEnd(source.slice(start, end));
   if (name.includes(' ')) return { ok: false, message: 'key cannot contain a space', at: start };
   let next = end + 1;
   while (next < source.length && lineSpace.test(source.charAt(next))) next += 1;
@@ -113,7 +112,7 @@ function readValue(source: string, at: number): ValueRead {
   const end = newline < 0 ? source.length : newline;
   const line = source.slice(at, end);
   const comment = line.indexOf(' #');
-  const text = (comment < 0 ? line : line.slice(0, comment)).replace(trailingSpace, '');
+  const text = trimEnd(comment < 0 ? line : line.slice(0, comment));
   return { ok: true, text, isExpanded: true, next: Math.min(end + 1, source.length) };
 }
 
@@ -150,6 +149,13 @@ function expandEscapes(text: string): string {
     const code = /^[0-7]{3}$/.test(digits) ? Number.parseInt(digits, 8) : 256;
     return code > 255 ? `\\${digits}` : String.fromCodePoint(code);
   });
+}
+
+/** NOTE: a loop, because the pattern for it takes quadratic time on a long run of blanks. */
+function trimEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && anySpace.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 function skipBlank(source: string, at: number): number {

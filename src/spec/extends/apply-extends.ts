@@ -1,9 +1,10 @@
+import { limits } from '../../base/limits.ts';
 import { mergeService } from '../merge/merge.ts';
 import { folderOf, relativePath } from '../paths/posix.ts';
 import { resolvePaths } from '../paths/resolve-paths.ts';
 import { isRemoteResource } from '../remote.ts';
 import { applyResets } from '../reset.ts';
-import { absoluteIn, demand, followLink } from '../session.ts';
+import { absoluteIn, demand, followLink, stop } from '../session.ts';
 import type { FileModel, Scope } from '../session.ts';
 import { isDict, isList, kindOf, newDict } from '../source/values.ts';
 import type { Dict, List, Value } from '../source/values.ts';
@@ -51,6 +52,10 @@ function extended(walk: Walk, name: string): Value {
     const circle = [...walk.trail, step].map((one) => `\`${one.name}\` in ${one.file}`);
     report.errorAt(spot, { code: 'SPEC_EXTENDS_CYCLE', message: `services extend each other in a circle: ${circle.join(' → ')}` });
     return withoutExtends(service);
+  }
+  if (walk.trail.length >= limits.composeExtendsMax) {
+    report.errorAt(spot, { code: 'SPEC_TOO_DEEP', message: `more than ${limits.composeExtendsMax} services extend each other in a row` });
+    return stop();
   }
   const base = extended({ ...next, trail: [...walk.trail, step] }, reference.service);
   if (!isDict(base)) return service;

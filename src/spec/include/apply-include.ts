@@ -1,3 +1,4 @@
+import { limits } from '../../base/limits.ts';
 import { mergeResource } from '../merge/merge.ts';
 import { folderOf, isAbsolutePath, joinPath, relativePath } from '../paths/posix.ts';
 import { isRemoteResource } from '../remote.ts';
@@ -82,6 +83,11 @@ function projectOf(scope: Scope, entry: Entry): { readonly files: readonly strin
   const main = files[0] ?? '';
   if (scope.included.includes(main)) {
     session.report.errorAt(at, { code: 'SPEC_INCLUDE_CYCLE', message: `files include each other in a circle: ${[...scope.included.slice(scope.included.indexOf(main)), main].join(' → ')}` });
+    return stop();
+  }
+  session.counts.includes += 1;
+  if (session.counts.includes > limits.composeIncludesMax) {
+    session.report.errorAt(at, { code: 'SPEC_TOO_LARGE', message: `more than ${limits.composeIncludesMax} files are included`, hint: 'Include a file once, at the top.' });
     return stop();
   }
   const { projectDirectory } = entry;

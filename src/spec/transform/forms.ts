@@ -1,3 +1,4 @@
+import { limits } from '../../base/limits.ts';
 import { parseDeviceShort } from '../short/device.ts';
 import { parsePortShort } from '../short/port.ts';
 import { parseSshShort } from '../short/ssh.ts';
@@ -179,6 +180,12 @@ export function portsForm(short: Short): Value {
       if (isLenient) return value;
       refuse(place, read.message);
       continue;
+    }
+    report.left.ports -= read.value.length;
+    if (report.left.ports < 0) {
+      const finding = { code: 'SPEC_TOO_LARGE', message: `${place.path}: the ranges make more than ${limits.composePortsMax} ports`, hint: 'Publish only what is used.' } as const;
+      report.errorAt({ container: value, key: index, path: place.path }, finding);
+      return [];
     }
     for (const port of read.value) {
       const made: Dict = dictOf([['mode', port.mode], ['host_ip', port.host_ip], ['target', port.target], ['published', port.published], ['protocol', port.protocol]]);

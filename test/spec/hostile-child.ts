@@ -1,0 +1,23 @@
+// Loads the hostile cases in a process of its own and prints a line of JSON for each; see hostile.test.ts.
+import { hostileCases } from './hostile-cases.ts';
+import { loadFiles } from './load-files.ts';
+
+for (const [name, make] of Object.entries(hostileCases)) {
+  const { files, want } = make();
+  const before = process.cpuUsage();
+  const result = loadFiles(files, { projectName: { name: 'app', isExplicit: false } });
+  const spent = process.cpuUsage(before);
+  const diagnostics = result.kind === 'need' ? [] : result.diagnostics;
+  const plain: object = {};
+  console.log(
+    JSON.stringify({
+      name,
+      want,
+      kind: result.kind,
+      codes: [...new Set(diagnostics.filter((one) => one.severity === 'error').map((one) => one.code))],
+      longest: Math.max(0, ...diagnostics.map((one) => one.message.length)),
+      cpuMs: (spent.user + spent.system) / 1000,
+      isClean: !('polluted' in plain) && Object.keys(Object.prototype).length === 0,
+    }),
+  );
+}
