@@ -52,5 +52,6 @@ export function startNodeChild(module: URL): NodeChild {
 export function serveParent(listener: (message: unknown) => void): (message: object) => void {
   process.on('message', listener);
   process.on('disconnect', () => process.exit(0));
-  return (message) => void process.send?.(message);
+  // NOTE: a message to a parent that has just died is lost, and 'disconnect' follows.
+  return (message) => void process.send?.(message, undefined, {}, () => undefined);
 }

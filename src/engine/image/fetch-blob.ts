@@ -5,9 +5,11 @@ import { openGrowing, removeFile } from '../../os/files.ts';
 import type { GrowingFile } from '../../os/files.ts';
 import { errorName } from '../../os/libc.ts';
 import type { Descriptor } from './manifest.ts';
-import { attemptsMax } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { isPassing } from './registry-http.ts';
+
+/** Cuts of the line without a byte in between, before it is given up. */
+const attemptsMax = 5;
 
 /**
  * Downloads a blob into a file, going on where an earlier try ended: a cut line, a stopped pull, a crash.

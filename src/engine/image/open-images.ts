@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { ImageInfo, PullProgress } from '../../model/container.ts';
 import { ensureDir, fileFacts, listDir, removeTree, renamePath } from '../../os/files.ts';
+import { errorName } from '../../os/libc.ts';
 import type { ImageStore } from '../engine.ts';
 import { openImageIndex } from './image-index.ts';
 import type { ImageIndexState, ImageRecord } from './image-index.ts';
@@ -135,6 +136,8 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     },
     layersOf: (imageId) => need(imageId).diffIds.map((diffId) => layout.layerFiles(diffId)),
     close: async () => {
+      await pulls.close();
+      await context.layers.close();
       client.close();
       pool.close();
     },
@@ -205,6 +208,13 @@ async function removeUnused(layout: ImageLayout, state: ImageIndexState, options
     const isOld = facts !== null && options.clock.nowMs() - facts.modifiedMs > partialKeptMs;
     if (isOld || name.includes('.')) await toTrash(join(layout.ingest, name));
   }
-  for (const name of await listDir(layout.trash)) await removeTree(join(layout.trash, name));
+  for (const name of await listDir(layout.trash)) {
+    try {
+      await removeTree(join(layout.trash, name));
+    } catch (error) {
+      // NOTE: an unpacker that has lost its daemon writes for a moment more. The next sweep takes what it leaves.
+      if (errorName(error) !== 'ENOTEMPTY') throw error;
+    }
+  }
 }
 

@@ -30,7 +30,6 @@ export type RegistryClient = {
 
 export type RegistryOptions = { readonly settings: RegistrySettings; readonly credentials: CredentialSource; readonly clock: Clock; readonly random: Random; readonly log: Log };
 
-export const attemptsMax = 5;
 const backoffMs = 200;
 const backoffMaxMs = 5_000;
 const retryAfterMaxMs = 60_000;
@@ -60,7 +59,7 @@ export function openRegistryClient(options: RegistryOptions): RegistryClient {
   /** Tries one place until it answers something final. */
   const askPlace = async (endpoint: Endpoint, repository: string, what: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> => {
     for (let attempt = 0; ; attempt += 1) {
-      const isLast = attempt + 1 >= (endpoint.isMirror ? 2 : attemptsMax);
+      const isLast = attempt + 1 >= endpoint.attemptsMax;
       let waitMs = 0;
       try {
         const answer = await askOnce(endpoint, repository, what, headers, signal);

@@ -20,12 +20,22 @@ export class SharedWork<T, P> {
     }
   }
 
+  /** Stops all that runs and waits until it has. */
+  async close(): Promise<void> {
+    const all = [...this.#running.values()];
+    for (const one of all) one.stop.abort(new DOMException('the work is closed', 'AbortError'));
+    await Promise.allSettled(all.map((one) => one.promise));
+  }
+
   #start(key: string, work: (signal: AbortSignal, onProgress: (progress: P) => void) => Promise<T>): { readonly promise: Promise<T>; readonly stop: AbortController; readonly listeners: Set<(progress: P) => void>; waiters: number } {
     const stop = new AbortController();
     const listeners = new Set<(progress: P) => void>();
-    const promise = work(stop.signal, (progress) => {
-      for (const listener of listeners) listener(progress);
-    });
+    // It begins a step later, when who asked for it listens.
+    const promise = Promise.resolve().then(() =>
+      work(stop.signal, (progress) => {
+        for (const listener of listeners) listener(progress);
+      }),
+    );
     const one = { promise, stop, listeners, waiters: 0 };
     this.#running.set(key, one);
     const forget = (): void => {
