@@ -5,7 +5,7 @@ import { randomHexId, randomId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Draft, type Makers } from '../cluster/decide/draft.ts';
-import { concernedProjects, projectNames, settle } from '../cluster/decide/settle.ts';
+import { concernedProjects, projectNames, settleAll } from '../cluster/decide/settle.ts';
 import type { View } from '../cluster/state/view.ts';
 import type { Change } from '../model/entry.ts';
 import type { ClusterStore } from './store/store.ts';
@@ -158,14 +158,7 @@ export class Planner {
         return false;
       }
     });
-    const concerned = new Set(this.#dirty);
-    for (const name of concernedProjects(draft.view, draft.events())) concerned.add(name);
-    // What one project gives up, another may wait for: go on until none is concerned.
-    for (let names = concerned; names.size > 0; ) {
-      const before = draft.events().length;
-      settle(draft, names, this.#makers);
-      names = new Set([...concernedProjects(draft.view, draft.events().slice(before))].filter((name) => !names.has(name)));
-    }
+    settleAll(draft, this.#dirty, this.#makers);
     return open;
   }
 

@@ -109,20 +109,34 @@ function linkAliasesOf(services: readonly ServiceObject[]): Map<string, string[]
 /** null: it has to wait for a network. */
 function allocateTask(view: View, scene: { readonly service: ServiceObject; readonly task: TaskObject; readonly books: Map<string, AddressBook>; readonly newPorts: readonly TaskObject[]; readonly linkAliases: ReadonlyMap<string, readonly string[]> }): TaskObject | null {
   const { service, task, books } = scene;
-  const attachments: TaskAttachment[] = [];
-  for (const key of networkKeysOf(service.spec)) {
-    const network = get(view, 'network', service.refs.networks[key] ?? '');
-    if (network === undefined) return null;
-    if (network.error !== null) return failTask(task, network.error);
-    if (network.subnet === null) return null;
-    const book = books.get(network.id) ?? openBook(view, network);
-    books.set(network.id, book);
-    const given = attach({ book, service, task, wish: service.spec.networks?.[key] ?? null, linkAliases: scene.linkAliases });
-    if ('code' in given) return failTask(task, given);
-    attachments.push(given);
-  }
+  // First what can be refused without a trace: an address that is given moves its network's cursor.
   const ports = allocatePorts(view, { service, task, newTasks: scene.newPorts });
   if ('code' in ports) return failTask(task, ports);
+  const attachments: TaskAttachment[] = [];
+  const undo: (() => void)[] = [];
+  for (const key of networkKeysOf(service.spec)) {
+    const network = get(view, 'network', service.refs.networks[key] ?? '');
+    const refusal = network === undefined || network.subnet === null ? network?.error ?? 'waits' : null;
+    if (network === undefined || refusal !== null) {
+      for (const one of undo) one();
+      return refusal === null || refusal === 'waits' ? null : failTask(task, refusal);
+    }
+    const book = books.get(network.id) ?? openBook(view, network);
+    books.set(network.id, book);
+    const { cursor } = book;
+    const given = attach({ book, service, task, wish: service.spec.networks?.[key] ?? null, linkAliases: scene.linkAliases });
+    undo.push(() => {
+      book.cursor = cursor;
+      if ('code' in given) return;
+      book.used.delete(given.ip);
+      if (given.ip6 !== null) book.used6.delete(given.ip6);
+    });
+    if ('code' in given) {
+      for (const one of undo.reverse()) one();
+      return failTask(task, given);
+    }
+    attachments.push(given);
+  }
   const error = task.status.error !== null && isOfAllocation(task.status.error) ? null : task.status.error;
   return { ...task, attachments, ports, isAllocated: true, status: { ...task.status, error } };
 }

@@ -15,7 +15,7 @@ const roundsMax = 100;
  * Runs the deciders over the projects until none of them has anything more to say, each seeing what those before it said.
  * A second run changes nothing. Bound: rounds × what one project holds.
  */
-export function settle(draft: Draft, projectNames: Iterable<string>, makers: Makers): void {
+function settle(draft: Draft, projectNames: Iterable<string>, makers: Makers): void {
   for (const projectName of [...projectNames].sort()) {
     let rounds = 0;
     for (let isChanged = true; isChanged; rounds += 1) {
@@ -26,6 +26,17 @@ export function settle(draft: Draft, projectNames: Iterable<string>, makers: Mak
       isChanged = draft.apply(allocate(draft.view, projectName)) || isChanged;
       isChanged = draft.apply(gate(draft.view, projectName)) || isChanged;
     }
+  }
+}
+
+/** Settles what the draft so far concerns, and `more`; what one project gives up another may wait for, so it goes on until a wave changes nothing. */
+export function settleAll(draft: Draft, more: Iterable<string>, makers: Makers): void {
+  let names = new Set([...more, ...concernedProjects(draft.view, draft.events())]);
+  for (let waves = 0; names.size > 0; waves += 1) {
+    assert(waves < roundsMax, 'the decisions about several projects do not come to an end');
+    const before = draft.events().length;
+    settle(draft, names, makers);
+    names = concernedProjects(draft.view, draft.events().slice(before));
   }
 }
 

@@ -1,0 +1,321 @@
+import { describe, expect, test } from 'vitest';
+import { decideDown, decideRestart, decideScale, decideStart, decideStop } from '../../src/cluster/decide/commands.ts';
+import { allOf } from '../../src/cluster/state/view.ts';
+import { dependsOn, deployment, service, World } from './world.ts';
+
+const down = { projectName: 'shop', services: [], stopGraceMs: null, removeVolumes: false, removeOrphans: false, fileServices: null };
+const stack = {
+  db: service({ healthcheck: { test: ['CMD', 'true'] } }),
+  migrate: service({ depends_on: dependsOn({ db: 'service_healthy' }) }),
+  web: service({ depends_on: dependsOn({ migrate: 'service_completed_successfully', db: 'service_started' }) }),
+};
+
+function deployed(services = stack, options = {}): World {
+  const world = new World();
+  world.behaviours['db'] = { health: 'healthy' };
+  world.behaviours['migrate'] = { exits: 0 };
+  world.up(deployment(services, options));
+  world.settle();
+  return world;
+}
+
+/** The order of starts in the log since a line. */
+function events(world: World, from = 0): string[] {
+  return world.log.slice(from);
+}
+
+describe('up', () => {
+  test('makes everything at once and starts it in the order of the conditions', () => {
+    const world = new World();
+    world.behaviours['db'] = { health: 'starting' };
+    world.behaviours['migrate'] = { exits: 0 };
+    world.up(deployment(stack));
+    world.settle();
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 prepared/prepared\nweb-1 prepared/prepared');
+    world.behaviours['db'] = { health: 'healthy' };
+    world.settle();
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 stopped/exited done\nweb-1 running/running');
+    expect(events(world).filter((line) => !line.includes('created'))).toEqual(['shop-db-1 started', 'shop-migrate-1 started', 'shop-migrate-1 exits 0', 'shop-web-1 started']);
+  });
+
+  test('a second one changes nothing at all, not even what has completed', () => {
+    const world = deployed();
+    const before = world.log.length;
+    const { revision } = world.view;
+    const decision = world.up(deployment(stack));
+    expect(decision.changes).toEqual([]);
+    world.settle();
+    expect(events(world, before)).toEqual([]);
+    expect(allOf(world.view, 'task').every((one) => one.version <= revision)).toBe(true);
+  });
+
+  test('replaces what has changed, stop first, and what was completed when its definition changes', () => {
+    const world = deployed();
+    const before = world.log.length;
+    world.up(deployment({ ...stack, migrate: service({ ...stack.migrate, command: ['new'] }) }));
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-migrate-1 removed', 'shop-migrate-1 created', 'shop-migrate-1 started', 'shop-migrate-1 exits 0']);
+    expect(world.task('shop-web-1')?.status.state).toBe('running');
+  });
+
+  test('keeps the old container running when the new one can not be fetched', () => {
+    const world = deployed({ ...stack, db: service({ restart: 'always' }) });
+    world.behaviours['db'] = { rejects: true, health: 'healthy' };
+    world.up(deployment({ ...stack, db: service({ image: 'nowhere' }) }));
+    world.settle();
+    expect(world.show()).toContain('db-1 running/running');
+    expect(world.show()).toContain('db-1 fetched/rejected AGENT_STEP_FAILED');
+  });
+
+  test('depends_on.restart stops the dependent before its dependency is replaced, and starts it after', () => {
+    const tied = { db: service(), web: service({ depends_on: dependsOn({ db: 'service_started' }, { restart: true }) }) };
+    const world = deployed(tied as never);
+    const before = world.log.length;
+    world.up(deployment({ ...tied, db: service({ command: ['new'] }) }));
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-web-1 stopped', 'shop-db-1 stopped', 'shop-db-1 removed', 'shop-db-1 created', 'shop-db-1 started', 'shop-web-1 started']);
+  });
+
+  test('--force-recreate makes everything anew, and what was completed runs again', () => {
+    const world = deployed();
+    const before = world.log.length;
+    world.up(deployment(stack, { options: { forceRecreate: true } }));
+    world.settle();
+    expect(events(world, before).filter((line) => line.includes('created'))).toHaveLength(3);
+    expect(events(world, before)).toContain('shop-migrate-1 exits 0');
+  });
+
+  test('starts what was stopped and what has failed, but not what has completed', () => {
+    const world = deployed({ ...stack, job: service() } as never);
+    world.decide((view) => decideStop(view, { projectName: 'shop', services: [], stopGraceMs: null }));
+    world.settle();
+    expect(world.show()).toBe('db-1 stopped/exited\njob-1 stopped/exited\nmigrate-1 stopped/exited done\nweb-1 stopped/exited');
+    const before = world.log.length;
+    world.up(deployment({ ...stack, job: service() }));
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-db-1 started', 'shop-job-1 started', 'shop-web-1 started']);
+  });
+
+  test('orphans are told of, and go when that is asked for', () => {
+    const world = deployed();
+    const told = world.up(deployment({ db: stack.db }));
+    expect(told.diagnostics.map((one) => one.code)).toEqual(['CLUSTER_ORPHANS']);
+    world.up(deployment({ db: stack.db }, { options: { removeOrphans: true } }));
+    world.settle();
+    expect(world.show()).toBe('db-1 running/running');
+  });
+
+  test('--no-start makes containers and starts none', () => {
+    const world = deployed(stack, { options: { noStart: true } });
+    expect(world.show()).toBe('db-1 stopped/prepared\nmigrate-1 stopped/prepared\nweb-1 stopped/prepared');
+    world.decide((view) => decideStart(view, { projectName: 'shop', services: [] }));
+    world.settle();
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 stopped/exited done\nweb-1 running/running');
+  });
+
+  test('a named service brings what it needs, and nothing else', () => {
+    const world = deployed({ ...stack, other: service() } as never, { options: { services: ['migrate'] } });
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 stopped/exited done');
+  });
+
+  test('refuses all that is wrong at once, and changes nothing', () => {
+    const world = new World();
+    const decision = world.up(deployment({ a: service({ gpus: [{ count: 1 }], networks: { out: null } }), b: service({ runtime: 'x', network_mode: 'weird' }) }, { options: { services: ['a', 'b', 'c'] }, project: { networks: { out: { external: true, name: 'out', ipam: {} } } } }));
+    expect(decision.isRefused).toBe(true);
+    expect(decision.diagnostics.map((one) => [one.code, one.path])).toEqual(expect.arrayContaining([
+      ['CLUSTER_KEY_REFUSED', 'services.a.gpus'], ['CLUSTER_KEY_REFUSED', 'services.b.runtime'], ['CLUSTER_KEY_REFUSED', 'services.b.network_mode'],
+      ['CLUSTER_NETWORK_NOT_FOUND', 'networks.out'], ['CLUSTER_SERVICE_NOT_FOUND', undefined],
+    ]));
+    expect(allOf(world.view, 'service')).toEqual([]);
+  });
+});
+
+describe('a dependency that fails', () => {
+  test.for([
+    ['exits with 1', { exits: 1 }, 'service "migrate" didn\'t complete successfully: exit 1'],
+    ['can not be made', { rejects: true }, 'container shop-migrate-1 could not be started: no such image'],
+  ] as const)('one that %s is named in the dependent', ([, behaviour, reason]) => {
+    const world = new World();
+    world.behaviours['db'] = { health: 'healthy' };
+    world.behaviours['migrate'] = behaviour;
+    world.up(deployment(stack));
+    world.settle();
+    expect(world.task('shop-web-1')).toMatchObject({ desired: 'prepared', status: { error: { code: 'CLUSTER_DEPENDENCY_FAILED', message: `dependency failed to start: ${reason}` } } });
+  });
+
+  test('an unhealthy one holds its dependents back until it recovers', () => {
+    const world = new World();
+    world.behaviours['db'] = { health: 'unhealthy' };
+    world.behaviours['migrate'] = { exits: 0 };
+    world.up(deployment(stack));
+    world.settle();
+    expect(world.task('shop-migrate-1')?.status.error?.message).toBe('dependency failed to start: container shop-db-1 is unhealthy');
+    expect(world.task('shop-web-1')?.status.error?.code).toBe('CLUSTER_DEPENDENCY_FAILED');
+    world.behaviours['db'] = { health: 'healthy' };
+    world.settle();
+    expect(world.task('shop-web-1')).toMatchObject({ desired: 'running', status: { error: null } });
+  });
+
+  test('one that is not required is passed over', () => {
+    const world = new World();
+    world.behaviours['job'] = { exits: 1 };
+    world.up(deployment({ job: service(), web: service({ depends_on: dependsOn({ job: 'service_completed_successfully' }, { required: false }) }) }));
+    world.settle();
+    expect(world.task('shop-web-1')?.status.state).toBe('running');
+  });
+});
+
+describe('stopping, starting, going', () => {
+  test('stop goes against the order of the dependencies, one level after the other', () => {
+    const world = deployed();
+    const before = world.log.length;
+    world.decide((view) => decideStop(view, { projectName: 'shop', services: [], stopGraceMs: 1000 }));
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-web-1 stopped', 'shop-db-1 stopped']);
+    expect(world.task('shop-web-1')?.stopGraceMs).toBe(1000);
+  });
+
+  test('start follows the order again', () => {
+    const world = deployed();
+    world.decide((view) => decideStop(view, { projectName: 'shop', services: [], stopGraceMs: null }));
+    world.settle();
+    const before = world.log.length;
+    world.decide((view) => decideStart(view, { projectName: 'shop', services: ['web'] }));
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-db-1 started', 'shop-web-1 started']);
+  });
+
+  test('restart is in place and in order', () => {
+    const world = deployed();
+    const before = world.log.length;
+    world.decide((view) => decideRestart(view, { projectName: 'shop', services: ['db', 'web'], stopGraceMs: null, withDependents: true }));
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-db-1 stopped', 'shop-db-1 started', 'shop-web-1 stopped', 'shop-web-1 started']);
+  });
+
+  test('down leaves nothing but named volumes; with -v not even those', () => {
+    const services = { web: service({ volumes: [{ type: 'volume', source: 'data', target: '/data' }], networks: { front: null } }) };
+    const project = { networks: { front: { ipam: {} } }, volumes: { data: {} } };
+    for (const removeVolumes of [false, true]) {
+      const world = deployed(services as never, { project });
+      expect(allOf(world.view, 'volume').map((one) => one.nodeId)).toEqual(['node1']);
+      world.decide((view) => decideDown(view, { ...down, removeVolumes }));
+      world.settle();
+      for (const kind of ['task', 'service', 'network', 'project'] as const) expect(allOf(world.view, kind)).toEqual([]);
+      expect(allOf(world.view, 'volume').map((one) => one.name)).toEqual(removeVolumes ? [] : ['shop_data']);
+      expect(world.bodies.size).toBe(0);
+    }
+  });
+
+  test('down goes against the order, and what is under way is not waited for in vain', () => {
+    const world = deployed();
+    const before = world.log.length;
+    world.decide((view) => decideDown(view, down));
+    world.settle();
+    expect(events(world, before).filter((line) => line.includes('stopped'))).toEqual(['shop-web-1 stopped', 'shop-db-1 stopped']);
+  });
+
+  test('scale fills and empties slots', () => {
+    const world = deployed({ web: service({ ports: [{ target: 80, published: '8000-8009', protocol: 'tcp' }] }) } as never);
+    world.decide((view) => decideScale(view, { projectName: 'shop', replicas: { web: 3 } }));
+    world.settle();
+    expect(world.show()).toBe('web-1 running/running\nweb-2 running/running\nweb-3 running/running');
+    expect(allOf(world.view, 'task').flatMap((one) => one.ports.map((port) => port.hostPort)).sort()).toEqual([8000, 8001, 8002]);
+    world.decide((view) => decideScale(view, { projectName: 'shop', replicas: { web: 1 } }));
+    world.settle();
+    expect(world.show()).toBe('web-1 running/running');
+  });
+});
+
+describe('after a reboot', () => {
+  test('what has a policy comes back in the order of dependencies; what has none stays down; what was done stays done', () => {
+    const policy = { restart: 'unless-stopped' };
+    const world = deployed({ db: service({ ...stack.db, ...policy }), migrate: stack.migrate, web: service({ ...stack.web, ...policy }), loose: service() } as never);
+    const before = world.log.length;
+    world.behaviours['db'] = { health: 'starting' };
+    world.reboot();
+    world.settle();
+    expect(events(world, before)).toEqual(['reboot', 'shop-db-1 started', 'shop-web-1 started']);
+    expect(world.task('shop-loose-1')).toMatchObject({ desired: 'stopped' });
+    expect(world.task('shop-migrate-1')).toMatchObject({ isDone: true });
+  });
+
+  test('a healthy condition is waited for again', () => {
+    const policy = { restart: 'always' };
+    const world = deployed({ db: service({ ...stack.db, ...policy }), web: service({ ...policy, depends_on: dependsOn({ db: 'service_healthy' }) }) } as never);
+    world.behaviours['db'] = { health: 'starting' };
+    world.reboot();
+    world.settle();
+    expect(world.task('shop-web-1')).toMatchObject({ desired: 'prepared' });
+    world.behaviours['db'] = { health: 'healthy' };
+    world.settle();
+    expect(world.task('shop-web-1')).toMatchObject({ desired: 'running', status: { state: 'running' } });
+  });
+});
+
+describe('networks', () => {
+  test('a network whose definition changes is made anew with everyone on it', () => {
+    const services = { a: service({ networks: { front: null } }), b: service({ networks: { front: null } }) };
+    const project = (subnet: string): object => ({ networks: { front: { ipam: { config: [{ subnet }] } } } });
+    const world = deployed(services as never, { project: project('10.5.0.0/24') });
+    expect(allOf(world.view, 'task').map((one) => one.attachments[0]?.ip)).toEqual(['10.5.0.2', '10.5.0.3']);
+    world.up(deployment({ a: services.a }, { project: project('10.5.0.0/16'), options: { services: ['a'] } }));
+    world.settle();
+    expect(allOf(world.view, 'network').map((one) => one.subnet)).toEqual(['10.5.0.0/16']);
+    expect(world.show()).toBe('a-1 running/running\nb-1 running/running');
+  });
+
+  test('pools avoid the host\'s own subnets and each other', () => {
+    const world = new World();
+    for (let index = 0; index < 17; index += 1) world.up(deployment({ a: service() }, { name: `p${index}` }));
+    const subnets = allOf(world.view, 'network').map((one) => one.subnet);
+    expect(new Set(subnets).size).toBe(17);
+    expect(subnets).toContain('192.168.16.0/20');
+    expect(subnets).not.toContain('192.168.0.0/20');
+  });
+
+  test('a static address is given to one container only, and passes to its successor', () => {
+    const fixed = (command: string[] | null = null): ReturnType<typeof service> => service({ command, networks: { front: { ipv4_address: '10.6.0.9' } } });
+    const project = { networks: { front: { ipam: { config: [{ subnet: '10.6.0.0/24' }] } } } };
+    const world = deployed({ a: fixed() } as never, { project });
+    world.up(deployment({ a: fixed(['new']) }, { project }));
+    world.settle();
+    expect(allOf(world.view, 'task').map((one) => one.attachments[0]?.ip)).toEqual(['10.6.0.9']);
+    const clash = world.up(deployment({ a: fixed(), b: fixed() }, { project }));
+    expect(clash.diagnostics.map((one) => one.code)).toEqual(['CLUSTER_ADDRESS_IN_USE']);
+  });
+
+  test('a published port belongs to one service', () => {
+    const web = service({ ports: [{ target: 80, published: '8080', protocol: 'tcp' }] });
+    const world = deployed({ web } as never);
+    world.up(deployment({ web }, { name: 'blog' }));
+    world.settle();
+    expect(world.task('blog-web-1')?.status.error).toMatchObject({ code: 'CLUSTER_NO_NODE', hint: 'n1: port 8080/tcp is published by shop-web-1' });
+    world.decide((view) => decideDown(view, down));
+    world.settle();
+    expect(world.task('blog-web-1')).toMatchObject({ status: { state: 'running', error: null } });
+  });
+});
+
+test('changed content of a secret is another object, and recreates who uses it', () => {
+  const services = { web: service({ secrets: [{ source: 'key' }] }) };
+  const project = { secrets: { key: { file: './key' } } };
+  const world = deployed(services as never, { project, secretData: { key: btoa('one') } });
+  const [first] = allOf(world.view, 'secret');
+  const before = world.log.length;
+  world.up(deployment(services, { project, secretData: { key: btoa('two') } }));
+  world.settle();
+  expect(allOf(world.view, 'secret')).toHaveLength(1);
+  expect(allOf(world.view, 'secret')[0]?.id).not.toBe(first?.id);
+  expect(events(world, before)).toEqual(['shop-web-1 stopped', 'shop-web-1 removed', 'shop-web-1 created', 'shop-web-1 started']);
+});
+
+test('a container that shares a namespace is made anew with the one it shares it with', () => {
+  const services = { vpn: service(), app: service({ network_mode: 'service:vpn' }) };
+  const world = deployed(services as never);
+  expect(world.task('shop-app-1')?.joins).toEqual([world.task('shop-vpn-1')?.containerId]);
+  world.up(deployment({ ...services, vpn: service({ command: ['new'] }) }));
+  world.settle();
+  expect(world.show()).toBe('app-1 running/running\nvpn-1 running/running');
+  expect(world.task('shop-app-1')?.joins).toEqual([world.task('shop-vpn-1')?.containerId]);
+});
