@@ -45,8 +45,8 @@ export function openLab(): Lab {
   const nets: Net[] = [];
   const run = (command: string, namespacePath?: string): string =>
     execFileSync(namespacePath === undefined ? 'sh' : 'nsenter', [...(namespacePath === undefined ? [] : [`--net=${namespacePath}`, 'sh']), '-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  // Without duplicate detection, so that IPv6 works from the first packet.
-  run('ip link set lo up; sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0');
+  // As a fresh host, whatever this machine has; without duplicate detection, so that IPv6 works from the first packet.
+  run('ip link set lo up; sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0');
   return {
     runRoot: join(root, 'run'),
     newNet: (instanceId = 'lab') => {
