@@ -60,6 +60,8 @@ export class CoreState {
   uncommittedBytes = 0;
 
   messages: Message[] = [];
+  /** Something new is to be told to every member; it goes out with the next Ready, once for all that has come together by then. */
+  isBroadcastDue = false;
   messagesAfterPersist: Message[] = [];
   selfAck: Index = 0;
   selfVotes: SelfVote[] = [];
@@ -192,6 +194,7 @@ export class CoreState {
     this.didProposeJoint = other.didProposeJoint;
     this.uncommittedBytes = other.uncommittedBytes;
     this.messages = other.messages.slice();
+    this.isBroadcastDue = other.isBroadcastDue;
     this.messagesAfterPersist = other.messagesAfterPersist.slice();
     this.selfAck = other.selfAck;
     this.selfVotes = other.selfVotes.slice();

@@ -23,6 +23,7 @@ function reset(s: CoreState, term: Term): void {
   s.didProposeJoint = false;
   s.uncommittedBytes = 0;
   s.selfAck = 0;
+  s.isBroadcastDue = false;
   dropLeaderReads(s);
   const last = s.log.lastIndex();
   for (const [member, old] of s.members) {

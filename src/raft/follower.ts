@@ -47,8 +47,15 @@ function rejectAppend(s: CoreState, message: Append): void {
 /** "My log equals yours up to `index`": leaves when that is durable. */
 export function acknowledge(s: CoreState, to: string, index: Index): void {
   const response = { kind: 'append-response', from: s.id, to, term: s.term, clusterId: s.clusterId, index, isReject: false, hintIndex: 0, hintTerm: 0 } as const;
-  if (s.has('ack-before-persist')) s.send(response);
-  else s.sendAfterPersist(response);
+  if (s.has('ack-before-persist')) {
+    s.send(response);
+    return;
+  }
+  // An acknowledgement says everything that an earlier one of the same write says.
+  const last = s.messagesAfterPersist.at(-1);
+  const isCovered = last?.kind === 'append-response' && !last.isReject && last.to === to && last.term === s.term && last.index <= index;
+  if (isCovered && s.testing.isSendEager !== true) s.messagesAfterPersist.pop();
+  s.sendAfterPersist(response);
 }
 
 export function handleHeartbeat(s: CoreState, message: Heartbeat): void {

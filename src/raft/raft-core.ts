@@ -7,7 +7,7 @@ import { inspectState, type Inspection } from './inspect.ts';
 import { applyConfEntry, checkConfChange, maybeLeaveJoint, proposeChange } from './membership.ts';
 import { RaftLog } from './raft-log.ts';
 import { askRead, isRoundDue, releaseEarlyReads, setLeader, startRound } from './reads.ts';
-import { acknowledgeSelf, appendAsLeader, broadcastAppend } from './replication.ts';
+import { acknowledgeSelf, appendAsLeader, broadcastAppend, flushBroadcast } from './replication.ts';
 import { requestTransfer, stepMessage } from './step.ts';
 import { countTick, decide, sendHeartbeatIfDue } from './tick.ts';
 import type {
@@ -149,7 +149,7 @@ export class RaftCore {
   hasReady(): boolean {
     const s = this.#s;
     return (
-      s.messages.length > 0 || this.#hasJob() || s.log.hasCommitted(s.isApplyUnstable, s.limits.applyingBytesMax) || s.reads.ready.length > 0 ||
+      s.messages.length > 0 || s.isBroadcastDue || this.#hasJob() || s.log.hasCommitted(s.isApplyUnstable, s.limits.applyingBytesMax) || s.reads.ready.length > 0 ||
       s.reads.failed.length > 0 || isRoundDue(s) || this.#isSoftStateNew()
     );
   }
@@ -158,6 +158,7 @@ export class RaftCore {
   ready(): Ready {
     const s = this.#s;
     if (isRoundDue(s)) startRound(s);
+    if (s.isBroadcastDue) flushBroadcast(s);
     const softState = this.#takeSoftState();
     const persist = this.#takeJob();
     const committed = s.log.takeCommitted(s.isApplyUnstable, s.limits.applyingBytesMax);

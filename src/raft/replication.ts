@@ -48,10 +48,23 @@ function fillMatches(s: CoreState, voters: readonly MemberId[], matches: number[
   for (const voter of voters) matches.push(s.members.get(voter)?.match ?? 0);
 }
 
-/** To every other member: what it lacks, or at least the commit index. */
+/** Every other member is to get what it lacks, or at least the commit index: with the next Ready, so that what comes together goes together. */
 export function broadcastAppend(s: CoreState): void {
-  for (const [member, progress] of s.members) {
-    if (member !== s.id) sendAppend(s, progress, true);
+  if (s.testing.isSendEager !== true) {
+    s.isBroadcastDue = true;
+    return;
+  }
+  for (const progress of s.members.values()) if (progress.member !== s.id) sendAppend(s, progress, true);
+}
+
+/** Sends what broadcastAppend asked for. */
+export function flushBroadcast(s: CoreState): void {
+  s.isBroadcastDue = false;
+  if (s.role !== 'leader') return;
+  for (const progress of s.members.values()) {
+    if (progress.member === s.id) continue;
+    sendAppend(s, progress, progress.canRaiseCommit(s.log.committed));
+    while (progress.state === 'replicate' && sendAppend(s, progress, false));
   }
 }
 

@@ -243,6 +243,8 @@ export type TestOptions = {
   readonly isLeaseRead?: boolean;
   /** A removed or demoted leader goes on leading. */
   readonly isStepDownOff?: boolean;
+  /** Every proposal, commit and acknowledgement is a message of its own, instead of one for all since the last Ready. */
+  readonly isSendEager?: boolean;
   /** Messages of removed members are taken. */
   readonly isRemovedHeard?: boolean;
   /** Committed entries are handed out together with the job that persists them. */

@@ -176,6 +176,7 @@ class Env {
             isStepDownOff: !isTrue(args, 'step-down-on-removal'),
             isConfValidationOff: isTrue(args, 'disable-conf-change-validation'),
             isRemovedHeard: true,
+            isSendEager: true,
             isApplyUnstable: !isAsync,
             isConfChangeEarly: true,
           },
