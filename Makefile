@@ -10,6 +10,13 @@ node_modules: package.json package-lock.json
 	@test -L node_modules || npm ci --no-audit --no-fund
 	@[ -L node_modules ] || touch node_modules
 
+.PHONY: setup demo
+setup:           ## installs what is needed (crun, conmon, nftables, iproute2 …), builds, puts `flotilla` on the PATH
+	scripts/setup.sh
+
+demo: setup      ## does all the set-up, runs examples/fullstack, prints where it answers
+	scripts/demo.sh
+
 .PHONY: help build check unit test
 build: node_modules  ## generates the validators and bundles the command into dist/
 	node build.ts
@@ -21,7 +28,8 @@ check: build  ## types and lint
 unit: build         ## the tests that need no root
 	vitest run
 
-test: unit          ## all tests
+test: build         ## all tests: with root also those that run containers
+	scripts/test.sh
 
 .PHONY: demo-images
 demo-images: node_modules  ## makes the examples' base images from Debian packages and serves them as a mirror of docker.io on loopback
@@ -51,4 +59,8 @@ sim: node_modules  ## whole managers under simulated faults: SEEDS=n [SEED=first
 
 .PHONY: e2e
 e2e: build  ## the tests that need root and a container runtime: ONLY=engine/escape to pick; FLOTILLA_RUNTIME=crun|runc to choose
-	vitest run --config vitest.e2e.config.ts $(ONLY)
+	scripts/e2e.sh $(ONLY)
+
+.PHONY: bench
+bench: build     ## ours and the peers in turn: [ONLY=name,…] [RUNS=n]
+	node test/bench/main.ts

@@ -97,7 +97,8 @@ export class Agent {
       if (this.#options.engine.containers.get(task.containerId) !== null) this.#namespaces.add(task.containerId);
     }
     this.#assign(assignment);
-    await this.#network.sync();
+    // A network that can't be made is told of where it matters: to the tasks that need it. The daemon must come up all the same.
+    await this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
   }
 
   #assign(assignment: Assignment): void {

@@ -11,6 +11,7 @@ export class Reporter {
   readonly #defer: (callback: () => void) => void;
   readonly #last = new Map<string, TaskStatus>();
   readonly #changed = new Set<string>();
+  readonly #forgotten = new Set<string>();
   #removedVolumes: string[] = [];
   #isScheduled = false;
 
@@ -33,8 +34,10 @@ export class Reporter {
     this.#schedule();
   }
 
+  /** What was told last is still sent; then nothing is kept of the task. */
   forget(taskId: string): void {
-    this.#last.delete(taskId);
+    if (this.#changed.has(taskId)) this.#forgotten.add(taskId);
+    else this.#last.delete(taskId);
   }
 
   /** A manager that has just come to lead may not have heard: everything is told again. */
@@ -56,6 +59,8 @@ export class Reporter {
       return status === undefined ? [] : [{ taskId, status }];
     });
     this.#changed.clear();
+    for (const taskId of this.#forgotten) this.#last.delete(taskId);
+    this.#forgotten.clear();
     const removedVolumes = this.#removedVolumes;
     this.#removedVolumes = [];
     if (tasks.length === 0 && removedVolumes.length === 0) return;

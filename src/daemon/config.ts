@@ -14,14 +14,10 @@ export type DaemonConfig = {
     /** Hosts that may be spoken to without TLS; loopback always may. */
     readonly insecure: readonly string[];
   };
+  /** Empty: Docker's own. */
   readonly addressPools: readonly { readonly cidr: string; readonly prefixLength: number }[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 };
-
-const defaultPools: DaemonConfig['addressPools'] = [
-  { cidr: '172.17.0.0/12', prefixLength: 20 },
-  { cidr: '192.168.0.0/16', prefixLength: 24 },
-];
 
 export async function readConfig(env: Readonly<Record<string, string | undefined>>): Promise<DaemonConfig> {
   const rootDir = env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla';
@@ -32,7 +28,7 @@ export async function readConfig(env: Readonly<Record<string, string | undefined
     rootDir, runDir,
     socketPath: env['FLOTILLA_SOCKET'] ?? `${runDir}/flotilla.sock`,
     registries: given.registries,
-    addressPools: given.addressPools.length > 0 ? given.addressPools : defaultPools,
+    addressPools: given.addressPools,
     logLevel: given.logLevel,
   };
 }

@@ -1,0 +1,11 @@
+#!/bin/bash
+# The tests that run containers, with images of Debian packages from a registry on loopback. Needs root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH=$PWD/node_modules/.bin:$PATH
+scripts/setup.sh >&2
+command -v docker-registry >/dev/null || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker-registry >/dev/null; } >&2
+node examples/images/build.ts >&2
+FLOTILLA_TEST_MIRROR=$(examples/images/registry.sh url)
+export FLOTILLA_TEST_MIRROR
+exec vitest run --config vitest.e2e.config.ts "$@"

@@ -1,0 +1,117 @@
+import { AppError } from '../../base/app-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Control, ControlAnswer } from '../../manager/control.ts';
+import type { Queries } from '../../manager/queries.ts';
+import type { Deployment } from '../../model/deployment.ts';
+import type { ChangeEvent, Goal } from '../../model/progress.ts';
+import type { ApiReply, ApiRequest, Route } from '../../wire/http-server.ts';
+import { projectLogs } from '../project-logs.ts';
+import { type Preflight, preflight } from '../preflight.ts';
+import { asRecord, bad, optionalNumber, queryNumber, stringList } from './request.ts';
+
+export type ProjectDoor = { readonly control: Control; readonly queries: Queries; readonly engine: Engine; readonly clock: Clock; readonly preflight: Preflight };
+
+export function projectRoutes(door: ProjectDoor): readonly Route[] {
+  const { control } = door;
+  const change = (path: string, act: (request: ApiRequest, body: Readonly<Record<string, unknown>>, projectName: string) => AsyncIterable<ChangeEvent>): Route => ({
+    method: 'POST',
+    path: `/v1/projects/:name/${path}`,
+    handle: async (request): Promise<ApiReply> => ({ kind: 'lines', values: act(request, asRecord(request.body, 'the request'), request.params['name'] ?? '') }),
+  });
+  return [
+    { method: 'GET', path: '/v1/projects', handle: async () => ({ kind: 'json', value: door.queries.projects() }) },
+    change('up', (request, body) => up(door, request, readDeployment(body['deployment']), readGoal(body['goal']), optionalNumber(body['timeoutMs'], 'timeoutMs'))),
+    change('stop', (request, body, projectName) => follow(door, request, projectName, 'stopped', null, () => control.stop({ projectName, services: stringList(body['services'], 'services'), stopGraceMs: optionalNumber(body['graceMs'], 'graceMs') }))),
+    change('start', (request, body, projectName) =>
+      follow(door, request, projectName, body['wait'] === true ? 'healthy' : 'started', optionalNumber(body['timeoutMs'], 'timeoutMs'), () => control.start({ projectName, services: stringList(body['services'], 'services') }))),
+    change('restart', (request, body, projectName) =>
+      follow(door, request, projectName, 'restarted', null, () =>
+        control.restart({ projectName, services: stringList(body['services'], 'services'), stopGraceMs: optionalNumber(body['graceMs'], 'graceMs'), withDependents: body['noDeps'] !== true }))),
+    change('down', (request, body, projectName) => down(door, request, body, projectName)),
+    {
+      method: 'GET',
+      path: '/v1/projects/:name/logs',
+      handle: async ({ params, query, signal }) => ({
+        kind: 'lines',
+        values: projectLogs({
+          engine: door.engine, queries: door.queries, projectName: params['name'] ?? '', services: query.getAll('service'), index: queryNumber(query, 'index'),
+          log: { follow: query.get('follow') === '1', tailLines: queryNumber(query, 'tail'), sinceMs: queryNumber(query, 'since'), untilMs: queryNumber(query, 'until') },
+          isAttached: query.get('attach') === '1', signal,
+        }),
+      }),
+    },
+  ];
+}
+
+/** Whatever can be known to fail is tried first: images are fetched and ports looked at before anything is changed. */
+async function* up(door: ProjectDoor, request: ApiRequest, deployment: Deployment, goal: Goal, timeoutMs: number | null): AsyncGenerator<ChangeEvent, void, undefined> {
+  await door.control.check(deployment);
+  yield* preflight(door.preflight, deployment, request.signal);
+  yield* follow(door, request, deployment.project.name, goal, timeoutMs, () => door.control.deploy(deployment));
+}
+
+async function* down(door: ProjectDoor, request: ApiRequest, body: Readonly<Record<string, unknown>>, projectName: string): AsyncGenerator<ChangeEvent, void, undefined> {
+  const services = stringList(body['services'], 'services');
+  const known = body['knownServices'];
+  const images = imagesOf(door, projectName, services);
+  yield* follow(door, request, projectName, 'removed', null, () =>
+    door.control.down({
+      projectName, services, removeVolumes: body['volumes'] === true, removeOrphans: body['removeOrphans'] === true,
+      stopGraceMs: optionalNumber(body['graceMs'], 'graceMs'), fileServices: known === null || known === undefined ? null : stringList(known, 'knownServices'),
+    }));
+  if (body['rmi'] === 'all' || body['rmi'] === 'local') yield* removeImages(door, images, body['rmi']);
+}
+
+function imagesOf(door: ProjectDoor, projectName: string, services: readonly string[]): readonly string[] {
+  const images = door.queries.services(projectName).filter((one) => services.length === 0 || services.includes(one.name)).flatMap((one) => (one.spec.image === undefined ? [] : [one.spec.image]));
+  return [...new Set(images)].sort();
+}
+
+/** `local` are images without a name of their own in the file: such are only built, so there are none yet. */
+async function* removeImages(door: ProjectDoor, images: readonly string[], which: 'all' | 'local'): AsyncGenerator<ChangeEvent, void, undefined> {
+  if (which === 'local') return;
+  for (const image of images) {
+    const id = `Image ${image}`;
+    try {
+      yield { kind: 'progress', id, status: 'working', text: 'Removing' };
+      await door.engine.images.remove(image, { force: false });
+      yield { kind: 'progress', id, status: 'done', text: 'Removed' };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      yield { kind: 'progress', id, status: 'warning', text: 'Resource is still in use', details: error.message };
+    }
+  }
+}
+
+/** Makes the change, then tells what comes of it until the goal is reached. A client that goes away stops listening; the wish stands. */
+async function* follow(door: ProjectDoor, request: ApiRequest, projectName: string, goal: Goal, timeoutMs: number | null, change: () => Promise<ControlAnswer>): AsyncGenerator<ChangeEvent, void, undefined> {
+  const answer = await change();
+  for (const warning of answer.warnings) yield { kind: 'warning', code: warning.code, message: warning.message };
+  const late = new AbortController();
+  const cancel = timeoutMs === null ? () => undefined : door.clock.after(timeoutMs, () => late.abort(new AppError({ code: 'DAEMON_TIMEOUT', message: `${projectName} is not ${goal} after ${timeoutMs / 1000} s`, hint: 'flotilla compose ps, flotilla compose logs; what was wished for goes on' })));
+  try {
+    yield* door.control.progress({ projectName, services: answer.services, fromRevision: answer.revision, goal, signal: AbortSignal.any([request.signal, late.signal]) });
+  } finally {
+    cancel();
+  }
+  if (late.signal.aborted) throw late.signal.reason;
+  yield { kind: 'done' };
+}
+
+function readGoal(value: unknown): Goal {
+  if (value === 'created' || value === 'started' || value === 'healthy') return value;
+  throw bad('goal must be created, started or healthy');
+}
+
+/** NOTE: the loader of the command has made it canonical; the parts that decisions hang on are looked at again here, the rest is refused or honoured key by key by `control.check`. */
+function readDeployment(value: unknown): Deployment {
+  const given = asRecord(value, 'deployment');
+  const project = asRecord(given['project'], 'deployment.project');
+  if (typeof project['name'] !== 'string' || !/^[a-z0-9][a-z0-9_-]*$/.test(project['name'])) throw bad('deployment.project.name is not a project name');
+  for (const [name, service] of Object.entries(asRecord(project['services'], 'deployment.project.services'))) asRecord(service, `service ${name}`);
+  for (const part of ['serviceHashes', 'secretData', 'configData', 'options']) asRecord(given[part], `deployment.${part}`);
+  stringList(given['configFiles'], 'deployment.configFiles');
+  if (typeof given['workingDir'] !== 'string') throw bad('deployment.workingDir must be text');
+  return value as Deployment;
+}

@@ -1,0 +1,113 @@
+import { Agent } from '../agent/agent.ts';
+import { AppError } from '../base/app-error.ts';
+import type { Log } from '../base/log.ts';
+import { programVersion } from '../base/version.ts';
+import { type Failpoint, noFailpoint } from '../engine/container/failpoint.ts';
+import { type CredentialSource, dockerCredentials } from '../engine/image/registry-credentials.ts';
+import { openEngine } from '../engine/open-engine.ts';
+import { createManager } from '../manager/manager.ts';
+import { openStore } from '../manager/store/open-store.ts';
+import { laptopLimits } from '../manager/store/store-limits.ts';
+import { createNet } from '../net/create-net.ts';
+import { ensureDir } from '../os/files.ts';
+import { readMachineFacts } from '../os/node-facts.ts';
+import { realClock } from '../os/real-clock.ts';
+import { realRandom } from '../os/real-random.ts';
+import { run } from '../os/spawn.ts';
+import { listenOnSocket } from '../os/socket-file.ts';
+import { createApiServer } from '../wire/http-server.ts';
+import { memorySession, type NodeFacts } from '../wire/session.ts';
+import { containerRoutes } from './api/containers.ts';
+import { execRoute } from './api/exec.ts';
+import { imageRoutes } from './api/images.ts';
+import { projectRoutes } from './api/projects.ts';
+import { systemRoutes } from './api/system.ts';
+import type { DaemonConfig } from './config.ts';
+import { instanceOf, nodeIdOf } from './identity.ts';
+import { findContainer } from './summaries.ts';
+
+export type Daemon = { readonly close: () => Promise<void> };
+
+/**
+ * The one place where everything is made and joined: clock, dice, disk, kernel, store, manager, engine, network, agent, doors.
+ * The order is that of need: what names and ports of running containers hang on comes before what answers commands.
+ */
+export async function startDaemon(options: { readonly config: DaemonConfig; readonly env: Readonly<Record<string, string | undefined>>; readonly log: Log; readonly onFatal: (error: AppError) => void }): Promise<Daemon> {
+  const { config, log, env } = options;
+  const [clock, random] = [realClock, realRandom];
+  await ensureDir(config.rootDir, 0o711);
+  await ensureDir(config.runDir, 0o711);
+  const instance = instanceOf(config.rootDir);
+  const store = await openStore({
+    dir: `${config.rootDir}/store`, clock, random, log, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey: null, isSmall: true, onFatal: options.onFatal,
+  });
+  const net = createNet({ instanceId: instance, runRoot: config.runDir, clock, log });
+  const [engine, nodeId, hostSubnets] = await Promise.all([
+    openEngine({
+      dataRoot: `${config.rootDir}/engine`, runRoot: `${config.runDir}/engine`, cgroupParent: `/flotilla-${instance}`, registries: config.registries,
+      runtime: 'auto', credentials: credentialsOf(env), clock, random, log, failpoint: failpointOf(env['FLOTILLA_FAILPOINT']),
+    }),
+    nodeIdOf(config.rootDir, random),
+    net.hostSubnets(),
+  ]);
+  const machine = readMachineFacts(env['FLOTILLA_BOOT_ID']);
+  const facts: NodeFacts = {
+    nodeId, hostname: machine.hostname, os: machine.os, architecture: machine.architecture, cpuCount: machine.cpuCount, memoryBytes: machine.memoryBytes,
+    daemonVersion: programVersion, bootId: machine.bootId, hostSubnets,
+  };
+  const manager = createManager({ store, clock, random, log, addressPools: config.addressPools });
+  const session = memorySession(queueMicrotask);
+  manager.connectAgent(session.manager);
+  const agent = await Agent.start({
+    engine, net, clock, random, log, session: session.agent, facts, defer: (callback) => void setImmediate(callback),
+    hostResolvConf: machine.resolvConf, hostsFileOfHost: machine.hostsFile, onPull: () => undefined,
+    dataDir: `${config.rootDir}/agent`, runDir: `${config.runDir}/agent`,
+  });
+  const { control, queries } = manager;
+  const ports = portsOf(queries);
+  const server = createApiServer({
+    log,
+    routes: [
+      ...systemRoutes({ engine, net, queries, facts, storeStatus: () => store.status() }),
+      ...imageRoutes(engine),
+      ...containerRoutes({ engine, queries, ports, removeTask: async (taskId) => void (await control.removeTask(taskId)) }),
+      ...projectRoutes({ control, queries, engine, clock, preflight: { engine, net, queries } }),
+    ],
+    upgrades: [execRoute(engine, (reference) => findContainer(engine, reference).id)],
+  });
+  const socket = await listenOnSocket(config.socketPath, (path) => server.listen({ path }));
+  log.info('daemon.ready', { socket: config.socketPath, node: nodeId, runtime: engine.info().runtime });
+  return {
+    close: async () => {
+      await server.close();
+      socket.release();
+      await agent.close();
+      await manager.close();
+      await net.close();
+      await engine.close();
+      await store.close();
+      log.info('daemon.closed');
+    },
+  };
+}
+
+/** Docker's config.json of the user that the daemon runs as. */
+function credentialsOf(env: Readonly<Record<string, string | undefined>>): CredentialSource {
+  const dir = env['DOCKER_CONFIG'] ?? `${env['HOME'] ?? '/root'}/.docker`;
+  return dockerCredentials(`${dir}/config.json`, (name, input, signal) => run([name, 'get'], { input, signal }));
+}
+
+/** For tests of crashes: the process ends at once when it comes by a step of this name. */
+function failpointOf(name: string | undefined): Failpoint {
+  if (name === undefined) return noFailpoint;
+  return (step) => {
+    if (step === name) process.kill(process.pid, 'SIGKILL');
+  };
+}
+
+function portsOf(queries: ReturnType<typeof createManager>['queries']): (containerId: string) => { hostIp: string | null; hostPort: number | null; containerPort: number; protocol: string }[] {
+  return (containerId) => {
+    const task = queries.tasks(null).find((one) => one.containerId === containerId);
+    return (task?.ports ?? []).map(({ hostIp, hostPort, containerPort, protocol }) => ({ hostIp, hostPort, containerPort, protocol }));
+  };
+}
