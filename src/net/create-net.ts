@@ -75,7 +75,9 @@ export function createNet(options: NetOptions): Net {
   };
 
   /** Packets first refused, then led: rules, links and routes, names. Out: how many things differed from the state. */
-  const reconcile = async (state: CheckedState): Promise<{ readonly changes: number; readonly refused: readonly AppError[] }> => {
+  const hasNamespace = ({ id }: { readonly id: string }): boolean => isNetworkNamespace(pathOf(id));
+  const reconcile = async (whole: CheckedState): Promise<{ readonly changes: number; readonly refused: readonly AppError[] }> => {
+    const state = { ...whole, endpoints: whole.endpoints.filter(hasNamespace) };
     const refused = ports.hold(state.ports);
     const usable = withoutRefused(state, refused.map((one) => one.port));
     const needed: readonly IpFamily[] = state.networks.some((one) => one.subnet6 !== null) ? [4, 6] : state.networks.length > 0 ? [4] : [];
@@ -88,10 +90,12 @@ export function createNet(options: NetOptions): Net {
     const complete = new Set(wished.filter((link) => isComplete(there.get(link.name), link)).map((link) => link.name));
     const surplus = [...there.values()].filter((link) => !complete.has(link.name));
     await links.remove(surplus.map((link) => link.index));
-    const missing = wished.filter((link) => !complete.has(link.name));
-    for (const { endpointId } of missing) ensureNamespace(endpointId);
+    // A namespace may have been removed while we waited: from here on nothing waits.
+    const linkable = wished.filter((link) => hasNamespace({ id: link.endpointId }));
+    const missing = linkable.filter((link) => !complete.has(link.name));
     const now = surplus.length + missing.length === 0 ? listed : links.make(missing, pathOf);
-    const routed = links.setRoutes({ routes: buildRoutes(state, wished, names), gateways: buildGateways(state) }, now);
+    const made = new Set(now.map((link) => link.name));
+    const routed = links.setRoutes({ routes: buildRoutes(state, linkable.filter((link) => made.has(link.name)), names), gateways: buildGateways(state) }, now);
     const isStale = staleFlows([...rules.removed, ...rules.added]);
     if (isStale !== null) deleteFlows(flows, listFlows(flows).filter(isStale));
     dns.serve(buildNameTable(state));

@@ -16,7 +16,8 @@ export type Net = {
   /** Endpoints that have a namespace now, sorted: after a crash, what the state doesn't know is to be removed. */
   readonly listNamespaces: () => Promise<readonly string[]>;
   /**
-   * Kernel := state. Resolves once packets flow and names resolve as the state says; an endpoint that has no namespace yet gets it.
+   * Kernel := state. Resolves once packets flow and names resolve as the state says. An endpoint that has no namespace is
+   * left out: it is not there yet, or not any more.
    * Calls are worked off one after the other. Errors: NET_PORT_IN_USE, NET_HOST_IP_MISSING (all but these ports is in force
    * then), NET_BAD_STATE (nothing has changed then), NET_LINK, NET_DNS_ADDRESS_IN_USE, OS_NFT, OS_NETLINK.
    */

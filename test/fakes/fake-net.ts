@@ -50,7 +50,6 @@ export function createFakeNet(options: { readonly hostSubnets?: readonly string[
       }
       state = wished;
       applied.push(wished);
-      for (const one of wished.endpoints) namespaces.add(one.id);
       const taken = wished.publishedPorts.find((one) => foreign.has(key({ port: one.hostPort, protocol: one.protocol })));
       if (taken !== undefined) throw inUse({ port: taken.hostPort, protocol: taken.protocol });
     },

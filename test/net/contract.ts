@@ -47,9 +47,24 @@ export function netContract(name: string, host: () => ContractHost): void {
         await expect(net.removeNamespace(id)).rejects.toMatchObject({ code: 'NET_BAD_STATE' });
       }));
 
-    test('an endpoint without a namespace gets it with the state', () =>
+    test('an endpoint without a namespace is left out, before it has one and after', () =>
       withNet(async (net) => {
         await net.apply(contractState);
+        expect(await net.listNamespaces()).toEqual([]);
+        await net.createNamespace('e1');
+        await net.apply(contractState);
+        await net.removeNamespace('e1');
+        await net.apply(contractState);
+        expect(await net.listNamespaces()).toEqual([]);
+      }));
+
+    test('namespaces come and go while states are applied', () =>
+      withNet(async (net) => {
+        for (let i = 0; i < 5; i += 1) {
+          await net.createNamespace('e1');
+          await Promise.all([net.apply(contractState), net.removeNamespace('e1'), net.apply(contractState)]);
+          await Promise.all([net.createNamespace('e1'), net.apply(contractState), net.apply(empty)]);
+        }
         expect(await net.listNamespaces()).toEqual(['e1']);
       }));
 

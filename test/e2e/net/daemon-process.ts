@@ -9,6 +9,7 @@ const [runRoot = '', instanceId = ''] = process.argv.slice(2);
 const net = createNet({ instanceId, runRoot, clock: realClock, log: silentLog });
 for await (const line of createInterface({ input: process.stdin })) {
   const state: NodeNetworkState = JSON.parse(line);
+  for (const one of state.endpoints) await net.createNamespace(one.id);
   await net.apply(state);
   process.stdout.write(`${JSON.stringify(net.status())}\n`);
 }

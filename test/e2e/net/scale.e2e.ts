@@ -67,6 +67,7 @@ test('200 endpoints, ten more, a thousand ports, and nothing left', async () => 
 test('making and removing a hundred containers leaves no descriptor open', async () => {
   const own = lab.newNet('leak');
   const turn = async (): Promise<void> => {
+    for (const one of many(5)) await own.createNamespace(one.id);
     await own.apply(stateOf([wide], many(5), [{ hostIp: '0.0.0.0', hostPort: 29_000, protocol: 'tcp', targets: [] }]));
     for (const one of many(5)) await own.removeNamespace(one.id);
     await own.apply(stateOf([], []));
