@@ -43,12 +43,16 @@ function hasReached(view: View, service: ServiceObject, task: TaskObject, goal: 
     case 'started':
       return hasStarted(task);
     case 'restarted':
-      return hasStarted(task) && (task.isDone || hasEnded(task) || (task.restartCount >= service.restartCount && status.restartCountDone >= task.restartCount));
+      return hasStarted(task) && (task.isDone || hasEnded(task) || hasRestarted(service, task));
     case 'healthy':
-      return task.isDone || (isObeyed && task.desired === 'running' && status.state === 'running' && (status.health === 'none' || status.health === 'healthy'));
+      return task.isDone || (isObeyed && task.desired === 'running' && status.state === 'running' && hasRestarted(service, task) && (status.health === 'none' || status.health === 'healthy'));
     case 'stopped':
       return isQuiet(view, task) || hasEnded(task);
   }
+}
+
+function hasRestarted(service: ServiceObject, task: TaskObject): boolean {
+  return task.restartCount >= service.restartCount && task.status.restartCountDone >= task.restartCount;
 }
 
 function hasStarted(task: TaskObject): boolean {
@@ -57,7 +61,7 @@ function hasStarted(task: TaskObject): boolean {
 }
 
 /** What stands in a task's way for good, as far as one can know. */
-function failureOf(view: View, task: TaskObject, goal: Goal): ObjectError | null {
+export function failureOf(view: View, task: TaskObject, goal: Goal): ObjectError | null {
   const { status } = task;
   if (status.state === 'rejected') return status.error ?? { code: 'CLUSTER_TASK_FAILED', message: `container ${task.containerName} could not be made`, hint: null };
   if (status.error?.code === 'CLUSTER_NO_NODE' && !allOf(view, 'node').some((node) => node.status === 'ready')) return null;
@@ -77,4 +81,9 @@ export function serviceOf(view: View, task: TaskObject): ServiceObject | undefin
 export function hasSuccessor(view: View, task: TaskObject): boolean {
   const service = serviceOf(view, task);
   return service !== undefined && service.desired !== 'removed' && task.slot <= service.replicas && tasksOfService(view, service.id).some((one) => one.id !== task.id && one.slot === task.slot && !isLeaving(one) && isCurrent(one, service));
+}
+
+/** Something of a predecessor is still there. */
+export function sharesSlot(view: View, task: TaskObject): boolean {
+  return tasksOfService(view, task.serviceId).some((one) => one.id !== task.id && one.slot === task.slot);
 }

@@ -5,7 +5,7 @@ import { servicesOfProject, tasksOfService, type View } from '../cluster/state/v
 import type { StoreEvent } from '../model/entry.ts';
 import type { NetworkObject, TaskObject, VolumeObject } from '../model/objects.ts';
 import type { ChangeEvent, Goal, ProgressEvent } from '../model/progress.ts';
-import { hasSuccessor, judgeGoal, serviceOf, type GoalVerdict } from './goals.ts';
+import { failureOf, hasSuccessor, judgeGoal, sharesSlot, serviceOf, type GoalVerdict } from './goals.ts';
 import type { ClusterStore, Commit } from './store/store.ts';
 
 type Scope = { readonly projectName: string; readonly services: readonly string[]; readonly fromRevision: number; readonly goal: Goal; readonly signal: AbortSignal };
@@ -108,9 +108,9 @@ class Teller {
       if (!hasSuccessor(view, task) && !this.#recreated.has(id)) yield* this.#line(id, 'Removed');
       return;
     }
-    const { error, state } = task.status;
-    if (error !== null && (state === 'rejected' || error.code.startsWith('CLUSTER_')) && !isLeaving(task) && !isAlive(task)) {
-      yield* this.#error(id, error.message);
+    const failure = isLeaving(task) ? null : failureOf(view, task, this.#scope.goal);
+    if (failure !== null) {
+      yield* this.#error(id, failure.message);
       return;
     }
     const text = this.#textOf(view, task, id);
@@ -122,6 +122,7 @@ class Teller {
       this.#recreated.add(id);
       return isLeaving(task) ? 'Recreate' : null;
     }
+    if (!isLeaving(task) && sharesSlot(view, task)) this.#recreated.add(id);
     const { status } = task;
     if (isLeaving(task)) return status.desired !== 'removed' || status.state === 'stopping' || status.state === 'running' ? 'Stopping' : 'Removing';
     if (task.desired === 'stopped' && !task.isDone) {

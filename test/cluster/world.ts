@@ -3,7 +3,7 @@ import { decideHello, decideReport } from '../../src/cluster/decide/report.ts';
 import { settleAll } from '../../src/cluster/decide/settle.ts';
 import { decideStack } from '../../src/cluster/decide/stack.ts';
 import { applyEntry } from '../../src/cluster/state/apply.ts';
-import { allOf, emptyView, get, type View } from '../../src/cluster/state/view.ts';
+import { allOf, emptyView, type View } from '../../src/cluster/state/view.ts';
 import { assignmentOf } from '../../src/cluster/view/assignment.ts';
 import type { Deployment, DeploymentOptions } from '../../src/model/deployment.ts';
 import type { Change, Outcome } from '../../src/model/entry.ts';
@@ -47,7 +47,7 @@ export function dependsOn(names: Readonly<Record<string, 'service_started' | 'se
 export type Behaviour = { readonly exits?: number; readonly health?: 'healthy' | 'unhealthy' | 'starting'; readonly rejects?: boolean };
 
 /** What there is of a task on the simulated node. */
-type Body = { state: 'created' | 'running' | 'exited'; exitCode: number | null; startedMs: number | null; fulfilled: TaskDesired | null; restartDone: number; gaveUp: boolean };
+type Body = { name: string; state: 'created' | 'running' | 'exited'; exitCode: number | null; startedMs: number | null; fulfilled: TaskDesired | null; restartDone: number; gaveUp: boolean };
 
 /**
  * A manager and the agent of one node without anything in between: deciders run to the end after each change, as in the planner,
@@ -56,9 +56,10 @@ type Body = { state: 'created' | 'running' | 'exited'; exitCode: number | null; 
 export class World {
   view: View = emptyView();
   readonly makers: Makers = countingMakers();
-  readonly bodies = new Map<string, Body>();
-  readonly behaviours: Record<string, Behaviour> = {};
-  readonly log: string[] = [];
+  readonly sim = new SimNode();
+  readonly bodies = this.sim.bodies;
+  readonly behaviours = this.sim.behaviours;
+  readonly log = this.sim.log;
   nowMs = 1000;
   #requests = 0;
   readonly #told = new Map<string, string>();
@@ -93,7 +94,7 @@ export class World {
     const tasks: { taskId: string; status: TaskStatus }[] = [];
     for (const { task, spec } of assignment.tasks) {
       if (!filter(task)) continue;
-      const status = this.#step(task, spec !== null);
+      const status = this.sim.step(task, spec !== null, this.nowMs);
       const text = JSON.stringify(status);
       if (this.#told.get(task.id) === text) continue;
       this.#told.set(task.id, text);
@@ -113,12 +114,8 @@ export class World {
 
   /** All processes are gone, and the node comes back. */
   reboot(): void {
-    for (const body of this.bodies.values()) {
-      if (body.state === 'running') Object.assign(body, { state: 'exited', exitCode: 137 });
-      body.fulfilled = null;
-    }
+    this.sim.reboot();
     this.bootId = `${this.bootId}+`;
-    this.log.push('reboot');
     this.decide((view) => decideHello(view, { ...node, bootId: this.bootId }));
   }
 
@@ -130,8 +127,26 @@ export class World {
   show(): string {
     return allOf(this.view, 'task').map((one) => `${one.containerName.replace(`${one.projectName}-`, '')} ${one.desired}/${one.status.state}${one.isDone ? ' done' : ''}${one.status.error === null ? '' : ` ${one.status.error.code}`}`).sort().join('\n');
   }
+}
 
-  #step(task: TaskObject, hasSpec: boolean): TaskStatus {
+/** The containers of a simulated node, by task, following the rules of src/agent/step.ts. */
+export class SimNode {
+  readonly bodies = new Map<string, Body>();
+  readonly behaviours: Record<string, Behaviour> = {};
+  readonly log: string[] = [];
+  nowMs = 0;
+
+  /** Every process ends. */
+  reboot(): void {
+    for (const body of this.bodies.values()) {
+      if (body.state === 'running') Object.assign(body, { state: 'exited', exitCode: 137 });
+      body.fulfilled = null;
+    }
+    this.log.push('reboot');
+  }
+
+  step(task: TaskObject, hasSpec: boolean, nowMs: number): TaskStatus {
+    this.nowMs = nowMs;
     const behaviour = this.behaviours[task.serviceName] ?? {};
     const body = this.bodies.get(task.id) ?? null;
     if (body !== null && body.state === 'running' && behaviour.exits !== undefined) {
@@ -153,8 +168,8 @@ export class World {
       if (task.desired === 'removed') return false;
       if (behaviour.rejects === true) return true;
       if (task.desired === 'fetched' || !hasSpec) return false;
-      if ([...this.bodies.keys()].some((id) => id !== task.id && get(this.view, 'task', id)?.containerName === task.containerName)) throw new Error(`two containers have the name ${task.containerName}`);
-      this.bodies.set(task.id, { state: 'created', exitCode: null, startedMs: null, fulfilled: null, restartDone: task.restartCount, gaveUp: false });
+      if ([...this.bodies.values()].some((one) => one.name === task.containerName)) throw new Error(`two containers have the name ${task.containerName}`);
+      this.bodies.set(task.id, { name: task.containerName, state: 'created', exitCode: null, startedMs: null, fulfilled: null, restartDone: task.restartCount, gaveUp: false });
       this.log.push(`${task.containerName} created`);
       return false;
     }

@@ -9,9 +9,9 @@ const ephemeralLast = 60_999;
 
 /**
  * The host's ports of a task: a single published port is shared by all tasks of its service, which answer in turn; of a range each
- * takes its own, as in Compose; where none is named, any free one. In: `newTasks`, given ports in the same round.
+ * takes its own, as in Compose; where none is named, any free one. In: `newTasks`, given ports in the same round. null: what has the port is on its way out.
  */
-export function allocatePorts(view: View, scene: { readonly service: ServiceObject; readonly task: TaskObject; readonly newTasks: readonly TaskObject[] }): readonly TaskPort[] | ObjectError {
+export function allocatePorts(view: View, scene: { readonly service: ServiceObject; readonly task: TaskObject; readonly newTasks: readonly TaskObject[] }): readonly TaskPort[] | ObjectError | null {
   const { service, task } = scene;
   const wishes = service.spec.ports ?? [];
   if (wishes.length === 0 || networkKindOf(service.spec) !== 'own' || task.nodeId === null) return [];
@@ -19,13 +19,13 @@ export function allocatePorts(view: View, scene: { readonly service: ServiceObje
   const given: TaskPort[] = [];
   for (const wish of wishes) {
     const port = choosePort({ wish, service, task, others, given });
-    if ('code' in port) return port;
+    if (port === null || 'code' in port) return port;
     given.push(port);
   }
   return given;
 }
 
-function choosePort(scene: { readonly wish: Port; readonly service: ServiceObject; readonly task: TaskObject; readonly others: readonly TaskObject[]; readonly given: readonly TaskPort[] }): TaskPort | ObjectError {
+function choosePort(scene: { readonly wish: Port; readonly service: ServiceObject; readonly task: TaskObject; readonly others: readonly TaskObject[]; readonly given: readonly TaskPort[] }): TaskPort | ObjectError | null {
   const { wish, service, task, others, given } = scene;
   const protocol = wish.protocol === 'udp' ? 'udp' : 'tcp';
   const hostIp = wish.host_ip ?? '0.0.0.0';
@@ -40,6 +40,7 @@ function choosePort(scene: { readonly wish: Port; readonly service: ServiceObjec
     const port: TaskPort = { hostIp, hostPort, containerPort: wish.target, protocol };
     const rival = others.find((one) => one.ports.some((two) => clashes(two, port)) && !(isShared && one.serviceId === service.id));
     if (rival === undefined && (isShared || !given.some((one) => clashes(one, port)))) return port;
+    if (isShared && rival?.desired === 'removed') return null;
     holder = rival?.containerName ?? task.containerName;
   }
   const text = range === null ? 'of the ephemeral ports' : isShared ? `${range.first}/${protocol}` : `of ${range.first}-${range.last}/${protocol}`;

@@ -20,9 +20,12 @@ export const defaultPools: readonly { readonly cidr: string; readonly prefixLeng
  * object's status, and tried again when something changes. Bound: O(networks² + addresses in use).
  */
 export function allocate(view: View, projectName: string): Change[] {
-  const subnets = networksOfProject(view, projectName).flatMap((network) => allocateSubnet(view, network));
-  // What needs a subnet gets it in the next round, when it is there.
-  return subnets.length > 0 ? subnets : allocateTasks(view, projectName);
+  // One subnet a round: the next has to see it. What needs one gets its address when it is there.
+  for (const network of networksOfProject(view, projectName)) {
+    const changes = allocateSubnet(view, network);
+    if (changes.length > 0) return changes;
+  }
+  return allocateTasks(view, projectName);
 }
 
 function allocateSubnet(view: View, network: NetworkObject): Change[] {
@@ -111,6 +114,7 @@ function allocateTask(view: View, scene: { readonly service: ServiceObject; read
   const { service, task, books } = scene;
   // First what can be refused without a trace: an address that is given moves its network's cursor.
   const ports = allocatePorts(view, { service, task, newTasks: scene.newPorts });
+  if (ports === null) return null;
   if ('code' in ports) return failTask(task, ports);
   const attachments: TaskAttachment[] = [];
   const undo: (() => void)[] = [];

@@ -60,10 +60,10 @@ export function projectNames(view: View): string[] {
   return [...names].sort();
 }
 
-/** Projects with a task that could not be placed or given its addresses. */
+/** Projects with a task that is not placed yet or has no addresses. */
 function waitingProjects(view: View): Set<string> {
   const names = new Set<string>();
-  for (const task of view.tables.task.values()) if (task.status.error?.code.startsWith('CLUSTER_') === true) names.add(task.projectName);
+  for (const task of view.tables.task.values()) if (!task.isAllocated && task.desired !== 'removed') names.add(task.projectName);
   return names;
 }
 

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import { seededRandom } from '../../src/base/random.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { createManager, type Manager } from '../../src/manager/manager.ts';
+import type { Deployment } from '../../src/model/deployment.ts';
+import type { ChangeEvent, Goal } from '../../src/model/progress.ts';
+import { memorySession, type AgentEnd } from '../../src/wire/session.ts';
+import { dependsOn, deployment, node, service, SimNode } from '../cluster/world.ts';
+import { memoryStore, type MemoryStore } from '../fakes/memory-store.ts';
+
+const clock: Clock = { nowMs: () => 1000, monotonicMs: () => 0, sleep: () => new Promise(() => undefined), after: () => () => undefined };
+
+type Cluster = { readonly store: MemoryStore; readonly manager: Manager; readonly sim: SimNode; readonly agent: AgentEnd; readonly send: () => void };
+
+/** A manager, a store in memory, and a node that follows each assignment a step at a time. */
+function cluster(): Cluster {
+  const store = memoryStore({ nowMs: clock.nowMs });
+  const manager = createManager({ store, clock, random: seededRandom(1), log: silentLog, addressPools: [] });
+  const sim = new SimNode();
+  const { agent, manager: end } = memorySession((callback) => void setImmediate(callback));
+  manager.connectAgent(end);
+  const told = new Map<string, string>();
+  let latest: Parameters<Parameters<AgentEnd['onMessage']>[0]>[0] | null = null;
+  const send = (): void => {
+    if (latest === null) return;
+    const { assignment } = latest;
+    const tasks = assignment.tasks.flatMap(({ task, spec }) => {
+      const status = sim.step(task, spec !== null, 1000);
+      if (told.get(task.id) === JSON.stringify(status)) return [];
+      told.set(task.id, JSON.stringify(status));
+      return [{ taskId: task.id, status }];
+    });
+    const removedVolumes = assignment.volumes.filter((one) => one.desired === 'removed').map((one) => one.id);
+    if (tasks.length === 0 && removedVolumes.length === 0) return;
+    agent.send({ kind: 'report', report: { nodeId: node.nodeId, tasks, removedVolumes } });
+    setImmediate(send);
+  };
+  agent.onMessage((message) => {
+    latest = message;
+    send();
+  });
+  agent.send({ kind: 'hello', facts: node });
+  return { store, manager, sim, agent, send };
+}
+
+async function follow({ manager }: Cluster, call: Promise<{ readonly revision: number; readonly services: readonly string[] }>, goal: Goal): Promise<string[]> {
+  const answer = await call;
+  const lines: string[] = [];
+  for await (const event of manager.control.progress({ projectName: 'shop', services: answer.services, fromRevision: answer.revision, goal, signal: new AbortController().signal })) lines.push(lineOf(event));
+  return lines;
+}
+
+function lineOf(event: ChangeEvent): string {
+  return event.kind === 'progress' ? `${event.id} ${event.text}${event.details === undefined ? '' : ` ${event.details}`}` : event.kind;
+}
+
+const two: Deployment = deployment({
+  db: service({ volumes: [{ type: 'volume', source: 'data', target: '/data' }] }),
+  web: service({ depends_on: dependsOn({ db: 'service_started' }) }),
+}, { project: { volumes: { data: {} } } });
+
+describe('a manager with one node', () => {
+  test('tells up, up again, a change and down as Compose does', async () => {
+    const one = cluster();
+    expect(await follow(one, one.manager.control.deploy(two), 'started')).toEqual([
+      'Network shop_default Creating', 'Network shop_default Created',
+      'Container shop-db-1 Creating', 'Container shop-web-1 Creating', 'Volume shop_data Creating', 'Volume shop_data Created',
+      'Container shop-db-1 Created', 'Container shop-web-1 Created', 'Container shop-db-1 Starting', 'Container shop-db-1 Started',
+      'Container shop-web-1 Starting', 'Container shop-web-1 Started',
+    ]);
+    expect(await follow(one, one.manager.control.deploy(two), 'started')).toEqual(['Container shop-db-1 Running', 'Container shop-web-1 Running']);
+    const changed = deployment({ db: two.project.services['db'] ?? service(), web: service({ command: ['new'], depends_on: dependsOn({ db: 'service_started' }) }) }, { project: { volumes: { data: {} } } });
+    expect(await follow(one, one.manager.control.deploy(changed), 'started')).toEqual([
+      'Container shop-db-1 Running', 'Container shop-web-1 Recreate', 'Container shop-web-1 Recreated', 'Container shop-web-1 Starting', 'Container shop-web-1 Started',
+    ]);
+    const down = { projectName: 'shop', services: [], stopGraceMs: null, removeVolumes: true, removeOrphans: false, fileServices: null };
+    const lines = await follow(one, one.manager.control.down(down), 'removed');
+    for (const name of ['web', 'db']) expect(lines.filter((line) => line.startsWith(`Container shop-${name}-1 `))).toEqual(['Stopping', 'Stopped', 'Removing', 'Removed'].map((text) => `Container shop-${name}-1 ${text}`));
+    expect(lines.indexOf('Container shop-web-1 Stopped')).toBeLessThan(lines.indexOf('Container shop-db-1 Stopped'));
+    expect(lines.filter((line) => !line.startsWith('Container')).sort()).toEqual(['Network shop_default Removed', 'Network shop_default Removing', 'Volume shop_data Removed', 'Volume shop_data Removing']);
+    expect(one.manager.queries.projects()).toEqual([]);
+    await one.manager.close();
+  });
+
+  test('ends with the error of what can not start', async () => {
+    const one = cluster();
+    one.sim.behaviours['db'] = { rejects: true };
+    await expect(follow(one, one.manager.control.deploy(two), 'started')).rejects.toMatchObject({ message: expect.stringContaining('no such image') });
+    await one.manager.close();
+  });
+
+  test('--wait fails when a container exits or is unhealthy, and takes a completed one', async () => {
+    const one = cluster();
+    one.sim.behaviours['db'] = { exits: 0 };
+    one.sim.behaviours['web'] = { health: 'healthy' };
+    const lines = await follow(one, one.manager.control.deploy(two), 'healthy');
+    expect(lines.slice(-1)).toEqual(['Container shop-web-1 Healthy']);
+    one.sim.behaviours['web'] = { health: 'unhealthy' };
+    await expect(follow(one, one.manager.control.restart({ projectName: 'shop', services: ['web'], stopGraceMs: null, withDependents: true }), 'healthy')).rejects.toMatchObject({ code: 'CLUSTER_TASK_FAILED' });
+    await one.manager.close();
+  });
+
+  test('writes what comes together as one entry', async () => {
+    const one = cluster();
+    const many = deployment(Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`s${index}`, service()])));
+    const before = one.store.proposals();
+    await follow(one, one.manager.control.deploy(many), 'started');
+    expect(one.store.proposals() - before).toBeLessThan(8);
+    await one.manager.close();
+  });
+
+  test('a refusal names every reason, and a refused command spoils none beside it', async () => {
+    const one = cluster();
+    const bad = deployment({ a: service({ gpus: [{ count: 1 }], runtime: 'x' }) }, { name: 'bad' });
+    const [refused, accepted] = await Promise.allSettled([one.manager.control.deploy(bad), one.manager.control.deploy(two)]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'CLUSTER_DEPLOYMENT_REFUSED', message: expect.stringMatching(/gpus.*\n.*runtime/s) } });
+    expect(accepted.status).toBe('fulfilled');
+    await one.manager.close();
+  });
+
+  test('without leadership commands are refused, reports are kept, and all goes on when it comes back', async () => {
+    const one = cluster();
+    await one.manager.control.deploy(two);
+    one.store.setLeader(false);
+    await expect(one.manager.control.deploy(two)).rejects.toMatchObject({ code: 'MANAGER_NOT_LEADER' });
+    await new Promise((resolve) => setImmediate(resolve));
+    one.store.setLeader(true);
+    expect((await follow(one, one.manager.control.deploy(two), 'started')).length).toBeGreaterThan(0);
+    await one.manager.close();
+  });
+});
