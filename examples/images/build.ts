@@ -1,5 +1,7 @@
 // Makes the examples' base images from Debian packages and puts them into the registry of registry.sh.
-//   node examples/images/build.ts [NAME…]      (all without names; a second run does nothing)
+//   node examples/images/build.ts [--unless-public] [NAME…]
+// All without names; a second run does nothing. With --unless-public nothing is made where docker.io answers.
+// The last line is the registry's URL, to be configured as a mirror of docker.io.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -20,7 +22,9 @@ const run = promisify(execFile);
 
 type Built = { readonly recipe: Recipe; readonly layers: readonly Layer[]; readonly version: string; readonly packages: readonly DebianPackage[] };
 
-async function main(names: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
+  const names = args.filter((one) => one !== '--unless-public');
+  if (names.length < args.length && (await isPublicThere())) return;
   const wanted = names.length === 0 ? recipes : recipes.filter((one) => names.includes(one.name));
   const unknown = names.filter((name) => !recipes.some((one) => one.name === name));
   if (unknown.length > 0) throw new Error(`no recipe for ${unknown.join(', ')}; there are ${recipes.map((one) => one.name).join(', ')}`);
@@ -40,6 +44,15 @@ async function main(names: readonly string[]): Promise<void> {
     process.stdout.write(`${recipe.name} ${image.version}: ${megabytes.toFixed(1)} MB, ${((performance.now() - began) / 1000).toFixed(1)} s, ${digest.slice(0, 19)}, tags ${tags.join(' ')}\n`);
   }
   process.stdout.write(`${registry}\n`);
+}
+
+async function isPublicThere(): Promise<boolean> {
+  try {
+    const answer = await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(3000) });
+    return answer.status === 401 || answer.status === 200;
+  } catch {
+    return false;
+  }
 }
 
 /** The image's layers, its base's first. A base is built once per run. */
