@@ -7,7 +7,7 @@ import { World } from './world.ts';
 
 /** SEED=n replays one life; else a few hundred run. */
 const first = Number(process.env['SEED'] ?? 1);
-const count = process.env['SEED'] === undefined ? Number(process.env['SEEDS'] ?? 300) : 1;
+const count = process.env['SEED'] === undefined ? Number(process.env['SEEDS'] ?? 250) : 1;
 
 describe('random lives of small clusters', () => {
   test('keep every promise, and make progress once the faults are over', () => {

@@ -34,18 +34,24 @@ export class Ledger {
     if (other === member.id) return;
     this.leaderOf.set(term, member.id);
     for (const [index, entry] of this.committed) {
+      // NOTE: a candidate may win an old term late; it owes only what was committed in terms before its own.
+      if ((this.#knownInTerm.get(index) ?? 0) >= term) continue;
       const { firstIndex } = member.core.status();
       if (index >= firstIndex && member.core.termAt(index) !== entry.term) throw new Broken(`leader ${member.id} of term ${term} lacks the committed entry ${index}`);
     }
   }
 
-  applied(member: MemberId, entry: Entry): void {
+  /** In which term an entry was first known to be committed. */
+  readonly #knownInTerm = new Map<Index, number>();
+
+  applied(member: Member, entry: Entry): void {
     const known = this.committed.get(entry.index);
     if (known === undefined) {
       this.committed.set(entry.index, entry);
+      this.#knownInTerm.set(entry.index, member.core.status().hardState.term);
       this.lastCommitted = Math.max(this.lastCommitted, entry.index);
     } else if (known.term !== entry.term || !sameBytes(known.data, entry.data)) {
-      throw new Broken(`${member} applied another entry ${entry.index} (term ${entry.term}) than was applied before (term ${known.term})`);
+      throw new Broken(`${member.id} applied another entry ${entry.index} (term ${entry.term}) than was applied before (term ${known.term})`);
     }
   }
 }
@@ -158,7 +164,7 @@ export class Member {
     const entry = this.toApply.shift();
     if (entry === undefined) return false;
     if (this.storage.term(entry.index) !== entry.term && this.storage.firstIndex() <= entry.index) throw new Broken(`${this.id} applies entry ${entry.index} before it is durable here`);
-    this.world.ledger.applied(this.id, entry);
+    this.world.ledger.applied(this, entry);
     if (entry.kind === 'conf') {
       this.conf = this.core.applyConfChange(entry);
       this.world.ledger.confAt.set(entry.index, this.conf);
