@@ -126,13 +126,14 @@ export function createNet(options: NetOptions): Net {
   };
   audit(1);
 
-  const removeLinks = createBatcher(async (endpointIds) => {
+  const removals = createBatcher(async (endpointIds) => {
     const gone = new Set(endpointIds);
     await links.remove(links.list().filter((link) => gone.has(endpointOfAlias(link.alias) ?? '')).map((link) => link.index));
   });
   const close = async (): Promise<void> => {
     stopAudit();
     await queue(() => dns.close());
+    await removals.idle();
     ports.close();
     for (const one of [links, filter, flows]) one.close();
   };
@@ -141,7 +142,7 @@ export function createNet(options: NetOptions): Net {
     createNamespace: (endpointId) => promised(() => ({ path: ensureNamespace(endpointId) })),
     removeNamespace: async (endpointId) => {
       removeNetworkNamespace(pathOf(endpointId));
-      await removeLinks(endpointId);
+      await removals.add(endpointId);
     },
     listNamespaces: () => promised(() => listNetworkNamespaces(folder)),
     apply: (wished) =>
@@ -195,11 +196,11 @@ function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
 }
 
 /** Gathers what comes while a run is under way into the next run: many links removed together cost as much as one. */
-function createBatcher(run: (items: readonly string[]) => Promise<void>): (item: string) => Promise<void> {
+function createBatcher(run: (items: readonly string[]) => Promise<void>): { readonly add: (item: string) => Promise<void>; readonly idle: () => Promise<void> } {
   let waiting: string[] = [];
   let next: Promise<void> | null = null;
   let current: Promise<unknown> = Promise.resolve();
-  return (item) => {
+  const add = (item: string): Promise<void> => {
     waiting.push(item);
     next ??= current.then(() => {
       const items = waiting;
@@ -210,6 +211,13 @@ function createBatcher(run: (items: readonly string[]) => Promise<void>): (item:
       return done;
     });
     return next;
+  };
+  return {
+    add,
+    idle: async () => {
+      await next?.catch(() => undefined);
+      await current;
+    },
   };
 }
 

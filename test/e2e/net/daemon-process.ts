@@ -9,7 +9,9 @@ const [runRoot = '', instanceId = ''] = process.argv.slice(2);
 const net = createNet({ instanceId, runRoot, clock: realClock, log: silentLog });
 for await (const line of createInterface({ input: process.stdin })) {
   const state: NodeNetworkState = JSON.parse(line);
-  for (const one of state.endpoints) await net.createNamespace(one.id);
+  const wanted = new Set(state.endpoints.map((one) => one.id));
+  await Promise.all((await net.listNamespaces()).filter((id) => !wanted.has(id)).map((id) => net.removeNamespace(id)));
+  for (const one of wanted) await net.createNamespace(one);
   await net.apply(state);
   process.stdout.write(`${JSON.stringify(net.status())}\n`);
 }

@@ -75,6 +75,25 @@ test('kills and restarts during traffic lose no connection', async () => {
   expect([...new Set(answers)].sort()).toEqual(['server to 10.77.1.2', 'server to 192.0.2.9']);
 });
 
+test('killed at any moment of making and removing, the next daemon settles it', async () => {
+  const more = Array.from({ length: 6 }, (_, i) => endpoint(`extra${i}`, [attachment('front', `10.77.1.${50 + i}`, { names: ['extra'] })]));
+  const large = { ...state, endpoints: [...state.endpoints, ...more] };
+  for (let i = 0; i < 12; i += 1) {
+    const child = await startDaemon();
+    for (let turn = 0; turn < 20; turn += 1) child.stdin?.write(`${JSON.stringify(turn % 2 === 0 ? large : state)}\n`);
+    // Not a wait for anything: the moment of the kill moves through the work.
+    await new Promise((resolve) => setTimeout(resolve, i * 9));
+    await kill(child);
+  }
+  await kill(await startDaemon());
+  const links = lab.run('ip -o link').split('\n').filter((line) => /: fl/.test(line));
+  expect(links).toHaveLength(3);
+  expect(lab.run(`ls ${lab.runRoot}/netns`)).toBe('client\nserver\n');
+  expect(lab.run('nft list ruleset')).not.toMatch(/10\.77\.1\.5\d/);
+  expect(lab.run('ip route').split('\n').filter((line) => /^10\.77\.1\.\d+ /.test(line))).toHaveLength(2);
+  expect(await world.do({ op: 'tcp', host: '192.0.2.1', port: 8080 })).toBe('server to 192.0.2.9');
+});
+
 describe('what others change', () => {
   test('rules that were flushed come back by themselves, links and elements too', async () => {
     const net = lab.newNet('restart');
