@@ -45,7 +45,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('scale' as const), projectName, replicas: fc.integer({ min: 0, max: 3 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('behave' as const), service: fc.constantFrom(...names), behaviour: fc.constantFrom({}, { health: 'healthy' as const }, { health: 'unhealthy' as const }, { exits: 0 }, { exits: 1 }, { rejects: true }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reboot' as const) }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('ticks' as const), count: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('ticks' as const), count: fc.integer({ min: 1, max: 4 }), isLate: fc.boolean() }) },
 );
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -56,7 +56,7 @@ function play(world: World, one: Step): void {
       world.up(deployment(one.services, { name: one.projectName, options: { forceRecreate: one.forceRecreate }, project: { networks: { front: { ipam: {} }, back: { ipam: {}, internal: true } } } }));
       return;
     case 'ticks':
-      for (let count = 0; count < one.count; count += 1) world.tick();
+      for (let count = 0; count < one.count; count += 1) world.tick(one.isLate);
       return;
     case 'behave':
       world.behaviours[one.service] = one.behaviour;

@@ -5,6 +5,7 @@ import { decideStack } from '../../src/cluster/decide/stack.ts';
 import { applyEntry } from '../../src/cluster/state/apply.ts';
 import { allOf, emptyView, type View } from '../../src/cluster/state/view.ts';
 import { assignmentOf } from '../../src/cluster/view/assignment.ts';
+import type { Assignment } from '../../src/model/assignment.ts';
 import type { Deployment, DeploymentOptions } from '../../src/model/deployment.ts';
 import type { Change, Outcome } from '../../src/model/entry.ts';
 import type { TaskDesired, TaskObject, TaskStatus } from '../../src/model/objects.ts';
@@ -62,6 +63,7 @@ export class World {
   readonly log = this.sim.log;
   nowMs = 1000;
   #requests = 0;
+  #assignment: Assignment | null = null;
   readonly #told = new Map<string, string>();
   bootId = 'boot1';
 
@@ -88,12 +90,13 @@ export class World {
   }
 
   /** One step of the agent for each of its tasks, told in one report. Answers whether anything changed. */
-  tick(filter: (task: TaskObject) => boolean = () => true): boolean {
+  tick(isLate = false): boolean {
     this.nowMs += 100;
-    const assignment = assignmentOf(this.view, node.nodeId);
+    // A late agent goes by what it was told last, and what it tells then is of that.
+    if (!isLate) this.#assignment = assignmentOf(this.view, node.nodeId);
+    const assignment = this.#assignment ?? assignmentOf(this.view, node.nodeId);
     const tasks: { taskId: string; status: TaskStatus }[] = [];
     for (const { task, spec } of assignment.tasks) {
-      if (!filter(task)) continue;
       const status = this.sim.step(task, spec !== null, this.nowMs);
       const text = JSON.stringify(status);
       if (this.#told.get(task.id) === text) continue;
