@@ -24,6 +24,7 @@ export function findContradictions(project: Project, disabled: Services): Contra
     checkSource(project, service, add);
     checkReferences(project, service, disabled, add);
     checkNumbers(service, add);
+    checkPorts(service, add);
     checkMounts(service, add);
     checkRest(service, add);
   }
@@ -78,6 +79,12 @@ function checkReferences(project: Project, service: Service, disabled: Services,
   for (const name of Object.keys(service.models ?? {})) {
     if (!has(project.models, name)) add(['models', name], `the model \`${name}\` is not defined`, undefinedHint('models', name, project.models), 'SPEC_UNDEFINED');
   }
+}
+
+function checkPorts(service: Service, add: Add): void {
+  service.ports?.forEach((port, index) => {
+    if (!port.target) add(['ports', String(index)], 'a port names no port of the container', 'Write published:target, as "8080:80".', 'SPEC_BAD_VALUE');
+  });
 }
 
 function checkNumbers(service: Service, add: Add): void {

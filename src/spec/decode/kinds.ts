@@ -72,7 +72,8 @@ export function readStruct(list: readonly Field[], value: Value, place: Place): 
   const source = isDict(value) ? value : undefined;
   if (source === undefined && value !== null) refuse(place, `a mapping is expected, not ${kindOf(value)}`);
   for (const field of list) {
-    const has = source !== undefined && field.name in source;
+    // A key without a value asks for nothing: `deploy:` alone is no deployment.
+    const has = source !== undefined && field.name in source && !(source[field.name] === null && field.kind.kind === 'struct' && field.isAlways !== true);
     const read = has ? readKind(field.kind, source[field.name] ?? null, { ...place, container: source, key: field.name, path: place.path === '' ? field.name : `${place.path}.${field.name}` }) : undefined;
     if (read !== undefined) made[field.name] = read;
     else if (field.isAlways === true) made[field.name] = newDict();
