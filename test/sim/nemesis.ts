@@ -6,9 +6,9 @@ import type { Scheduler } from './scheduler.ts';
 import type { SimMember } from './sim-member.ts';
 import type { SimNetwork } from './sim-network.ts';
 
-export type Fault = 'crash' | 'restart' | 'cut' | 'one-way' | 'heal' | 'lossy' | 'stall' | 'slow-disk' | 'full-disk' | 'disk-error' | 'bit-flip' | 'drift' | 'crash-at-jobs' | 'transfer' | 'add' | 'remove' | 'replace' | 'snapshot' | 'rotate-key';
+export type Fault = 'crash' | 'restart' | 'cut' | 'one-way' | 'heal' | 'lossy' | 'stall' | 'slow-disk' | 'full-disk' | 'disk-error' | 'bit-flip' | 'drift' | 'crash-at-jobs' | 'transfer' | 'add' | 'remove' | 'replace' | 'snapshot' | 'rotate-key' | 'storm';
 
-export const allFaults: readonly Fault[] = ['crash', 'restart', 'cut', 'one-way', 'heal', 'lossy', 'stall', 'slow-disk', 'full-disk', 'disk-error', 'bit-flip', 'drift', 'crash-at-jobs', 'transfer', 'add', 'remove', 'replace', 'snapshot', 'rotate-key'];
+export const allFaults: readonly Fault[] = ['crash', 'restart', 'cut', 'one-way', 'heal', 'lossy', 'stall', 'slow-disk', 'full-disk', 'disk-error', 'bit-flip', 'drift', 'crash-at-jobs', 'transfer', 'add', 'remove', 'replace', 'snapshot', 'rotate-key', 'storm'];
 
 export type Cluster = {
   readonly scheduler: Scheduler;
@@ -157,11 +157,36 @@ export class Nemesis {
       case 'snapshot':
         member.act((node) => node.snapshots.request(() => undefined));
         break;
+      case 'storm':
+        trace('storm');
+        Object.assign(network.faults, { slowRate: 0.5, dropRate: random.float() * 0.2 });
+        this.#storm(10 + randomBelow(random, 60));
+        break;
       case 'rotate-key':
         trace(`${member.id} rotates its key`);
         member.act(() => member.rotation?.rotate(() => undefined));
         break;
     }
+  }
+
+  /** Members restart one after the other, faster than elections end. */
+  #storm(left: number): void {
+    const { members, scheduler, network } = this.#cluster;
+    if (left === 0 || this.#isOver) {
+      Object.assign(network.faults, { slowRate: 0, dropRate: 0 });
+      return;
+    }
+    const up = members.filter((one) => one.state === 'up');
+    // Often the one that leads or campaigns: what it sent is under way.
+    const busy = up.filter((one) => one.node !== null && one.node.core.status().role !== 'follower');
+    const pool = busy.length > 0 && this.#random.float() < 0.5 ? busy : up;
+    const member = pool[randomBelow(this.#random, Math.max(1, pool.length))];
+    if (member !== undefined) {
+      member.crash('storm');
+      if (this.#random.float() < 0.8) member.start();
+    }
+    for (const one of members) if (one.state === 'down' && this.#random.float() < 0.3) one.start();
+    scheduler.after(2 + this.#random.float() * 120, () => this.#storm(left - 1));
   }
 
   #flip(member: SimMember): void {

@@ -17,8 +17,8 @@ export type HostMessage =
   | { readonly kind: 'snapshot-want'; readonly index: number; readonly term: number; readonly chunk: number }
   | { readonly kind: 'snapshot-chunk'; readonly index: number; readonly term: number; readonly chunk: number; readonly content: Uint8Array }
   | { readonly kind: 'snapshot-end'; readonly index: number; readonly term: number; readonly isInstalled: boolean }
-  /** The sender knows, durably, that the receiver was removed. */
-  | { readonly kind: 'removed' }
+  /** The sender knows, durably, that the receiver was removed, and who votes since. */
+  | { readonly kind: 'removed'; readonly voters: readonly MemberId[] }
   /** The sender has seen that it was removed, and asks whether it may go. */
   | { readonly kind: 'may-leave' };
 

@@ -26,6 +26,8 @@ export class Membership {
   #callId = 0;
   #ticks = 0;
   #removals: Removal[] = [];
+  #confirmed: { readonly voters: readonly MemberId[]; readonly by: Set<MemberId> } = { voters: [], by: new Set() };
+  #turns: { readonly call: MemberCall; readonly deadlineMs: number; readonly answer: Answer }[] = [];
   /** Calls that wait for the next leader. */
   #handed: { readonly call: MemberCall; readonly answer: Answer; readonly deadlineMs: number }[] = [];
   /** When each member was last heard from. */
@@ -79,6 +81,7 @@ export class Membership {
   }
 
   leaderChanged(): void {
+    if (this.#host.softState().isLeading) this.#host.env.soon(() => this.#announce());
     if (this.#host.softState().role === 'leader') return;
     if (this.#host.softState().leader !== null) {
       const handed = this.#handed;
@@ -98,12 +101,18 @@ export class Membership {
       asked.answer(refusedAnswer(new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the leader did not answer in time', hint: 'flotilla store members' })));
     }
     if (this.#removals.length > 0) this.#decideRemovals();
+    const turns = this.#turns;
+    this.#turns = [];
+    for (const turn of turns) {
+      if (this.#host.softState().role === 'leader') this.#do(turn.call, turn.answer, turn.deadlineMs);
+      else this.call(turn.call, turn.answer);
+    }
     for (const one of this.#handed.filter((late) => late.deadlineMs <= nowMs)) one.answer(refusedAnswer(new AppError({ code: 'MANAGER_NO_LEADER', message: 'the leadership could not be handed over', hint: 'flotilla store members' })));
     this.#handed = this.#handed.filter((one) => one.deadlineMs > nowMs);
     this.#ticks += 1;
     if (this.#ticks % promoteEveryTicks !== 0) return;
     if (this.#host.softState().isLeading) this.#promoteOne();
-    if (this.#host.state().removed.includes(this.#host.options.memberId)) this.#askToLeave();
+    if (this.#host.state().removed.includes(this.#host.options.memberId) || this.#confirmed.voters.length > 0) this.#askToLeave();
     else this.#announce();
   }
 
@@ -122,7 +131,19 @@ export class Membership {
 
   /** NOTE: a removed member stays, and votes, until one of those that remain knows durably that it is gone. */
   #askToLeave(): void {
-    for (const member of memberIds(this.#host.state().conf)) this.#host.send(member, { kind: 'may-leave' });
+    const voters = [...new Set([...this.#host.state().conf.voters, ...this.#confirmed.voters])];
+    for (const member of voters) if (member !== this.#host.options.memberId) this.#host.send(member, { kind: 'may-leave' });
+  }
+
+  /**
+   * A voter says that this member was removed. True when a majority of the voters that remain know it durably: then none of them
+   * can ever need this member's vote again, and it may go with its data.
+   */
+  confirmRemoval(from: MemberId, voters: readonly MemberId[]): boolean {
+    if (voters.length === 0 || voters.includes(this.#host.options.memberId)) return false;
+    if (voters.join(' ') !== this.#confirmed.voters.join(' ')) this.#confirmed = { voters, by: new Set() };
+    if (voters.includes(from)) this.#confirmed.by.add(from);
+    return this.#confirmed.by.size > voters.length / 2;
   }
 
   /** Who should lead when this member goes: the voter that is furthest. */
@@ -133,15 +154,16 @@ export class Membership {
   }
 
   stop(): void {
-    const answers = [...this.#handed.map((one) => one.answer), ...this.#removals.map((one) => one.answer), ...this.#waiting.map((one) => one.answer), ...[...this.#asked.values()].map((one) => one.answer)];
+    const answers = [...this.#turns.map((one) => one.answer), ...this.#handed.map((one) => one.answer), ...this.#removals.map((one) => one.answer), ...this.#waiting.map((one) => one.answer), ...[...this.#asked.values()].map((one) => one.answer)];
     this.#waiting = [];
     this.#asked.clear();
     this.#removals = [];
+    this.#turns = [];
     this.#handed = [];
     for (const answer of answers) answer(refusedAnswer(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' })));
   }
 
-  #do(call: MemberCall, answer: Answer): void {
+  #do(call: MemberCall, answer: Answer, deadlineMs: number | null = null): void {
     if (call.kind === 'transfer') {
       const taken = this.#host.core.transferLeader(call.memberId);
       answer(taken.kind === 'accepted' ? this.#members() : refusedAnswer(new AppError({ code: 'MANAGER_MEMBER_REFUSED', message: taken.message })));
@@ -157,7 +179,7 @@ export class Membership {
     }
     if (planned instanceof AppError) answer(refusedAnswer(planned));
     else if (planned === null) answer(this.#members());
-    else this.#propose(planned, answer);
+    else this.#propose(planned, answer, { call, deadlineMs: deadlineMs ?? this.#host.env.clock.monotonicMs() + callTimeoutMs / 2 });
   }
 
   /** A leader does not remove itself: the next leader does. False where nobody else could lead. */
@@ -170,9 +192,15 @@ export class Membership {
     return true;
   }
 
-  #propose(change: ConfChange, answer: Answer): void {
+  /** One change at a time: while another is under way, or the leader is new, a call waits its turn. */
+  #propose(change: ConfChange, answer: Answer, retry: { readonly call: MemberCall; readonly deadlineMs: number } | null): void {
     const proposed = this.#host.core.proposeConfChange(change);
     if (proposed.kind === 'refused') {
+      const isEarly = proposed.code === 'RAFT_CONF_PENDING' || proposed.code === 'RAFT_NOT_READY' || proposed.code === 'RAFT_TRANSFERRING';
+      if (isEarly && retry !== null && retry.deadlineMs > this.#host.env.clock.monotonicMs()) {
+        this.#turns.push({ ...retry, answer });
+        return;
+      }
       answer(refusedAnswer(new AppError({ code: 'MANAGER_MEMBER_REFUSED', message: `the members cannot be changed now: ${proposed.message}`, hint: 'try again in a moment' })));
       return;
     }
@@ -228,11 +256,11 @@ export class Membership {
     this.#removals = [];
     for (const removal of removals) {
       const staying = core.status().members.filter((member) => (!member.isLearner && member.member !== removal.memberId) || member.member === removal.byMemberId);
-      const reachable = staying.filter((member) => member.member === options.memberId || (this.#heardMs.get(member.member) ?? -1) > removal.startMs).length;
+      const reachable = staying.filter((member) => member.member === options.memberId || (this.#heardMs.get(member.member) ?? -1) > removal.startMs + options.limits.tickMs).length;
       const quorum = Math.floor(staying.length / 2) + 1;
       if (softState().role !== 'leader') removal.answer(refusedAnswer(new AppError({ code: 'MANAGER_NOT_LEADER', message: 'this manager does not lead any more; ask again' })));
       else if (staying.length === 0) removal.answer(refusedAnswer(refused(`member ${removal.memberId} is the last voter`)));
-      else if (reachable >= quorum) this.#propose(removal.change, removal.answer);
+      else if (reachable >= quorum) this.#propose(removal.change, removal.answer, null);
       else if (nowMs - removal.startMs > options.limits.electionTicks * options.limits.tickMs) removal.answer(refusedAnswer(atRisk(removal.memberId, reachable, staying.length)));
       else this.#removals.push(removal);
     }
@@ -248,12 +276,18 @@ export class Membership {
     if (conf.learners.length === 0 || conf.votersOutgoing.length > 0 || this.#waiting.length > 0 || conf.voters.length >= options.limits.votersMax) return;
     const status = core.status();
     const ready = status.members.find((member) => member.isLearner && conf.learners.includes(member.member) && this.#isCaughtUp(member, status.lastIndex));
-    if (ready !== undefined) this.#propose(one({ kind: 'add-voter', member: ready.member }), () => undefined);
+    if (ready !== undefined) this.#propose(one({ kind: 'add-voter', member: ready.member }), () => undefined, null);
+  }
+
+  /** Everyone with an address; the own one is known here before the log tells it. */
+  addresses(): readonly { readonly id: MemberId; readonly address: string }[] {
+    const { state, options } = this.#host;
+    const { conf, members } = state();
+    return memberIds(conf).map((id) => ({ id, address: members.get(id)?.address ?? (id === options.memberId ? options.address : '') }));
   }
 
   #members(): CallAnswer {
-    const { conf, members } = this.#host.state();
-    return { kind: 'done', members: memberIds(conf).map((id) => ({ id, address: members.get(id)?.address ?? '' })) };
+    return { kind: 'done', members: this.addresses() };
   }
 }
 

@@ -65,7 +65,7 @@ const shapes: Readonly<Record<HostMessage['kind'], Readonly<Record<string, 'stri
   'snapshot-want': { index: 'number', term: 'number', chunk: 'number' },
   'snapshot-chunk': { index: 'number', term: 'number', chunk: 'number' },
   'snapshot-end': { index: 'number', term: 'number', isInstalled: 'boolean' },
-  removed: {},
+  removed: { voters: 'object' },
   'may-leave': {},
 };
 
@@ -104,6 +104,9 @@ function parseMessage(value: Readonly<Record<string, unknown>>, bulk: Uint8Array
       if (inner.kind !== 'snapshot') throw bad('an offer without a snapshot');
       return { kind: 'snapshot-offer', offer: { ...message.offer, message: inner } };
     }
+    case 'removed':
+      if (!Array.isArray(value['voters']) || !value['voters'].every((one) => typeof one === 'string')) throw bad('voters that are no list');
+      return message;
     case 'call':
       if (!isRecord(value['call']) || typeof value['call']['kind'] !== 'string' || typeof value['call']['memberId'] !== 'string') throw bad('a call without a member');
       return message;

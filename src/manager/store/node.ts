@@ -44,6 +44,8 @@ export class StoreNode {
   #softState: SoftState = { role: 'follower', leader: null, isLeading: false };
   #term: number;
   #applyQueue: LogRecord[] = [];
+  /** Where removed members were: they have to be told. */
+  readonly #formerAddresses: Map<MemberId, string> = new Map();
   readonly #durablyRemoved: Set<MemberId> = new Set();
   #installing: { readonly meta: SnapshotMeta; readonly state: StoreState } | null = null;
   #isPumping = false;
@@ -147,7 +149,9 @@ export class StoreNode {
     const { from, message } = envelope;
     this.membership.heard(from);
     if (this.#durablyRemoved.has(from) && !this.#isMutated()) {
-      this.#send(from, { kind: 'removed' });
+      const { conf } = this.#state;
+      // NOTE: while joint, the last word is not spoken.
+      if (conf.votersOutgoing.length === 0) this.#send(from, { kind: 'removed', voters: conf.voters });
       return;
     }
     switch (message.kind) {
@@ -167,7 +171,7 @@ export class StoreNode {
         this.membership.answered(message.callId, message.answer);
         break;
       case 'removed':
-        this.#removed(from);
+        this.#removed(from, message.voters);
         break;
       case 'may-leave':
         break;
@@ -243,10 +247,8 @@ export class StoreNode {
     this.#host.env.onFatal(error);
   }
 
-  #removed(from: MemberId): void {
-    // NOTE: a voter we know may say so; and after our own removal anyone who is left.
-    const { conf, removed } = this.#state;
-    if (!memberIds(conf).includes(from) && !removed.includes(this.#host.options.memberId)) return;
+  #removed(from: MemberId, voters: readonly MemberId[]): void {
+    if (!this.membership.confirmRemoval(from, voters)) return;
     this.#host.alarms.add('removed');
     this.fail(new AppError({
       code: 'MANAGER_REMOVED',
@@ -370,6 +372,7 @@ export class StoreNode {
     const change = decodeConfChange(entry.data);
     const infos = new Map<MemberId, MemberInfo>();
     for (const one of change.changes) if (one.context !== undefined) infos.set(one.member, parseMemberInfo(JSON.parse(one.context)));
+    for (const [id, info] of this.#state.members) this.#formerAddresses.set(id, info.address);
     this.#state = applyMembers(this.#state, conf, infos);
     this.#host.env.transport.setPeers(this.#peers());
     this.#host.env.log.info('store.members', { conf, index: entry.index });
@@ -414,7 +417,7 @@ export class StoreNode {
 
   #peers(): ReadonlyMap<MemberId, string> {
     const self = this.#host.options.memberId;
-    const peers = new Map([...this.#host.options.knownPeers].filter(([id]) => id !== self && !this.#state.removed.includes(id)));
+    const peers = new Map([...this.#host.options.knownPeers, ...this.#formerAddresses].filter(([id]) => id !== self && !this.#state.removed.slice(0, -3).includes(id)));
     for (const id of memberIds(this.#state.conf)) {
       const address = this.#state.members.get(id)?.address;
       if (id !== self && address !== undefined) peers.set(id, address);

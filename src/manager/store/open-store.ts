@@ -8,7 +8,8 @@ import { lockDataDir } from '../../os/data-dir-lock.ts';
 import { realDisk } from '../../os/disk.ts';
 import type { MemberId } from '../../raft/types.ts';
 import { emptyConf } from '../../raft/log-storage.ts';
-import type { Envelope, PeerTransport } from './host-messages.ts';
+import type { PeerTransport } from './host-messages.ts';
+import type { ConnectPeers } from './peer-link.ts';
 import { clusterKey, firstIdentity, readIdentity, writeIdentity } from './identity.ts';
 import type { Identity } from './identity.ts';
 import { KeyRotation } from './key-rotation.ts';
@@ -34,7 +35,7 @@ export type OpenStoreOptions = {
   /** What a new data directory is to be. `first` begins a cluster; a joining member brings what the leader answered. Ignored by one that has an identity. */
   readonly begin: { readonly kind: 'first' } | { readonly kind: 'join'; readonly identity: Identity };
   /** Makes the transport between members; a laptop has none. */
-  readonly connect: ((self: Identity, receive: (envelope: Envelope) => void) => PeerTransport) | null;
+  readonly connect: ConnectPeers | null;
   readonly unlockKey: Secret | null;
   /** One thread for log and snapshots instead of two: less memory, for a laptop. */
   readonly isSmall: boolean;
@@ -75,7 +76,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     });
     storage.close();
     for (const note of [...log.notes, ...notes]) options.log.warn('store.recovered', { note });
-    const transport = options.connect === null ? emptyTransport : options.connect(identity, (envelope) => node?.receive(envelope));
+    const transport = options.connect === null ? emptyTransport : await options.connect({ identity, receive: (envelope) => node?.receive(envelope), lost: (member) => node?.peerLost(member) });
     node = new StoreNode(
       { clock: options.clock, random: options.random, log: options.log, soon: (callback) => void setImmediate(callback), logRunner: log.runner, bulkRunner: bulk.runner, transport, onFatal: options.onFatal },
       {

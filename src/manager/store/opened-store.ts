@@ -120,7 +120,7 @@ export class OpenedStore implements ClusterStore {
   /** What a joining member needs: this cluster, and everyone's address. */
   readonly invite = (memberId: MemberId): Identity => {
     const { identity, node } = this.#options;
-    const peers = memberIds(node.state.conf).map((id) => ({ id, address: node.state.members.get(id)?.address ?? '' }));
+    const peers = node.membership.addresses();
     return { format: 1, clusterId: identity.clusterId, incarnation: identity.incarnation, memberId, firstVoters: identity.firstVoters, knownPeers: peers.filter((peer) => peer.address !== '') };
   };
 
