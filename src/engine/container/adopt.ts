@@ -32,6 +32,7 @@ export async function adopt(context: EngineContext): Promise<Map<string, Entry>>
     }
   }
   await removeStrangers(context, entries);
+  if (![...entries.values()].some((entry) => entry.spec.files.some((file) => file.isSecret))) unmountAll(layout.secretsRoot);
   return entries;
 }
 

@@ -87,9 +87,9 @@ async function source(context: EngineContext, entry: Entry, root: Rootfs, mount:
       return { kind: facts.isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly, isRecursive: mount.isRecursive, propagation: mount.propagation } };
     }
     case 'volume': {
-      const path = await context.volumes.use(mount.volumeName, { root: mount.noCopy ? null : root, target, subpath: mount.subpath });
+      const { path, readOnly } = await context.volumes.use(mount.volumeName, { root: mount.noCopy ? null : root, target, subpath: mount.subpath });
       const isDirectory = factsQuick(path)?.isDirectory === true;
-      return { kind: isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly, isRecursive: true, propagation: 'rprivate' } };
+      return { kind: isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly || readOnly, isRecursive: true, propagation: 'rprivate' } };
     }
   }
 }

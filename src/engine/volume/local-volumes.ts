@@ -19,7 +19,7 @@ export type LocalVolumes = Volumes & {
    * The path to mount: the volume is made where it is missing, mounted where its options say so, and filled from what the image
    * has at `target` (`root` is the container's file system; null: never) if it was never used before.
    */
-  readonly use: (name: string, options: { readonly root: Rootfs | null; readonly target: string; readonly subpath: string | null }) => Promise<string>;
+  readonly use: (name: string, options: { readonly root: Rootfs | null; readonly target: string; readonly subpath: string | null }) => Promise<{ readonly path: string; readonly readOnly: boolean }>;
   /** Unmounts what a volume's options mounted once no container has it. */
   readonly release: (name: string) => Promise<void>;
   /** Finishes or removes what was half done. */
@@ -106,7 +106,9 @@ export function localVolumes(options: { readonly root: string; readonly clock: C
         const wanted = volumeMount(name, stored.options);
         if (wanted !== null) mountOnce(dataOf(name), wanted);
         else if (root !== null) await fill(name, stored, root, target);
-        return subpath === null || subpath === '' ? dataOf(name) : subpathOf(name, dataOf(name), subpath);
+        // NOTE: a read-only volume is mounted read-only in the container too: a bind does not inherit it.
+        const readOnly = wanted !== null && (wanted.flags & mountFlags.readOnly) !== 0;
+        return { path: subpath === null || subpath === '' ? dataOf(name) : subpathOf(name, dataOf(name), subpath), readOnly };
       }),
     release,
     settle: async () => {

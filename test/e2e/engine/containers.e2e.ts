@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import type { ContainerSpec } from '../../../src/model/container-spec.ts';
 import type { ExecOptions } from '../../../src/engine/engine.ts';
 import { settledLeaks, takeTraces } from '../leak-check.ts';
 import type { Traces } from '../leak-check.ts';
-import { newId, newRoots, openTestEngine, specOf } from './setup.ts';
+import { dropRoots, newId, newRoots, openTestEngine, specOf } from './setup.ts';
 import type { TestRoots } from './setup.ts';
 
 type Opened = Awaited<ReturnType<typeof openTestEngine>>;
@@ -32,7 +32,10 @@ afterEach(async () => {
   expect(await settledLeaks(before, [roots.dataRoot, roots.cgroupParent])).toEqual([]);
 });
 
-afterAll(() => engine.containers.close());
+afterAll(() => {
+  engine.containers.close();
+  dropRoots(roots);
+});
 
 const allLogs = { follow: true, tailLines: null, sinceMs: null, untilMs: null } as const;
 
@@ -198,7 +201,7 @@ describe('exec', () => {
     const id = await started({});
     const abort = new AbortController();
     const session = await engine.containers.exec(id, { argv: ['sleep', '100'], environment: {}, user: null, workingDir: null, tty: false, stdin: false, privileged: false, signal: abort.signal });
-    await until(() => execFileSync('pgrep', ['-fc', '^sleep 100$'], { encoding: 'utf8' }).trim() !== '0');
+    await until(() => spawnSync('pgrep', ['-f', '^sleep 100$']).status === 0);
     abort.abort();
     expect(await session.exitCode).toBe(137);
     await expect(exec(newId(), ['true'])).rejects.toMatchObject({ code: 'ENGINE_CONTAINER_UNKNOWN' });

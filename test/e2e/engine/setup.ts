@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../../src/base/clock.ts';
@@ -141,4 +141,16 @@ export function specOf(more: Partial<ContainerSpec> = {}): ContainerSpec {
     stopSignal: null, stopGraceMs: 10_000, healthcheck: null, logging: { driver: 'local', maxSizeBytes: 20 * 1024 * 1024, maxFiles: 5 },
     ...more,
   };
+}
+
+/** Removes what a test's roots hold, once its engine is closed. */
+export function dropRoots(roots: TestRoots): void {
+  rmSync(roots.dataRoot, { recursive: true, force: true });
+  for (const hierarchy of ['.', ...readdirSync('/sys/fs/cgroup')]) {
+    try {
+      rmdirSync(join('/sys/fs/cgroup', hierarchy, roots.cgroupParent));
+    } catch {
+      // Not a hierarchy, or not one that the test used.
+    }
+  }
 }
