@@ -5,9 +5,11 @@ export const limits = {
   /** One request body of the API, streams apart. */
   requestBytesMax: 64 * 1024 * 1024,
   /** One compose file. Larger ones are refused before they are read. */
-  composeFileBytesMax: 16 * 1024 * 1024,
+  composeFileBytesMax: 2 * 1024 * 1024,
   /** Words and signs of one compose file, as its YAML is cut: what reading costs. */
   composeFileLexemesMax: 400_000,
+  /** Documents in one compose file. */
+  composeDocumentsMax: 100,
   /** Values in one document of a compose file (the reference's own bound), and with its aliases copied in. */
   composeNodesMax: 100_000,
   composeValuesMax: 300_000,

@@ -37,6 +37,11 @@ export class Report {
     return this.#errors > 0;
   }
 
+  /** Nothing more is kept: what is found from here on need not be worked out. */
+  get isFull(): boolean {
+    return this.#found.length >= limits.diagnosticsMax;
+  }
+
   get diagnostics(): readonly Diagnostic[] {
     return this.#found;
   }

@@ -21,8 +21,8 @@ export type Session = {
   readonly readFiles: Set<string>;
   /** Bases of `extends` by file and folder: several services often extend the same. */
   readonly bases: Map<string, FileModel>;
-  /** How many files have been included so far. */
-  readonly counts: { includes: number };
+  /** How many files have been included so far, and how many values `extends` copied. */
+  readonly counts: { includes: number; copied: number };
 };
 
 export type FileModel = { readonly model: Dict; readonly resets: readonly (readonly string[])[] };
@@ -41,7 +41,7 @@ export type Scope = {
 };
 
 export function newSession(input: LoadInput, phases: Phases): Session {
-  return { input, phases, report: new Report(new Origins()), needs: new Map(), readFiles: new Set(), bases: new Map(), counts: { includes: 0 } };
+  return { input, phases, report: new Report(new Origins()), needs: new Map(), readFiles: new Set(), bases: new Map(), counts: { includes: 0, copied: 0 } };
 }
 
 export function lookupOf(environment: ReadonlyMap<string, string>): Lookup {

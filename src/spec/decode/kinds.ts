@@ -9,7 +9,7 @@ import { FloatValue, floatText, isDict, isList, kindOf, newDict, numberOf, textO
 import type { Dict, List, Value } from '../source/values.ts';
 
 /** A value at its place, about to be typed. */
-export type Place = { readonly container: Dict | List; readonly key: string | number; readonly path: string; readonly report: Report };
+export type Place = { readonly container: Dict | List; readonly key: string | number; readonly parent: Place | undefined; readonly report: Report };
 /** Answers undefined where the canonical form leaves the key out. */
 export type Read = (value: Value, place: Place) => Value | undefined;
 
@@ -54,7 +54,7 @@ export function readKind(kind: Kind, value: Value, place: Place): Value | undefi
   }
   if (kind.kind === 'list') {
     if (!isList(value)) return value === null ? undefined : refuse(place, `a list is expected, not ${kindOf(value)}`);
-    const items = value.map((one, index) => readKind(kind.of, one, { ...place, container: value, key: index, path: `${place.path}[${index}]` }) ?? null);
+    const items = value.map((one, index) => readKind(kind.of, one, below(place, value, index)) ?? null);
     return items.length === 0 ? undefined : items;
   }
   if (!isDict(value)) return value === null ? undefined : refuse(place, `a mapping is expected, not ${kindOf(value)}`);
@@ -62,7 +62,7 @@ export function readKind(kind: Kind, value: Value, place: Place): Value | undefi
   for (const name of Object.keys(value).sort()) {
     const child = value[name] ?? null;
     if (child === null && kind.isNullable) made[name] = null;
-    else made[name] = readKind(kind.of, child, { ...place, container: value, key: name, path: `${place.path}.${name}` }) ?? null;
+    else made[name] = readKind(kind.of, child, below(place, value, name)) ?? null;
   }
   return Object.keys(made).length === 0 ? undefined : made;
 }
@@ -74,7 +74,7 @@ export function readStruct(list: readonly Field[], value: Value, place: Place): 
   for (const field of list) {
     // A key without a value asks for nothing: `deploy:` alone is no deployment.
     const has = source !== undefined && field.name in source && !(source[field.name] === null && field.kind.kind === 'struct' && field.isAlways !== true);
-    const read = has ? readKind(field.kind, source[field.name] ?? null, { ...place, container: source, key: field.name, path: place.path === '' ? field.name : `${place.path}.${field.name}` }) : undefined;
+    const read = has ? readKind(field.kind, source[field.name] ?? null, below(place, source, field.name)) : undefined;
     if (read !== undefined) made[field.name] = read;
     else if (field.isAlways === true) made[field.name] = newDict();
     else if (field.jsonAbsent === null) made[field.name] = null;
@@ -142,7 +142,7 @@ export const texts: Kind = leaf((value, place) => {
   if (list.length === 0) return undefined;
   return list.map((one, index) => {
     if (typeof one === 'string' || isWhole(one)) return textOf(one);
-    return refuse({ ...place, container: list, key: index, path: `${place.path}[${index}]` }, `a text is expected, not ${kindOf(one)}`) ?? '';
+    return refuse(below(place, list, index), `a text is expected, not ${kindOf(one)}`) ?? '';
   });
 });
 
@@ -170,6 +170,16 @@ export const healthTest: Kind = leaf((value, place) => {
 /** `KEY=value` lines or a mapping; null where no value is given. */
 export const environment: Kind = leaf((value, place) => readMapping(value, place, { missing: null, isSpaceChecked: true }));
 export const mapping: Kind = leaf((value, place) => readMapping(value, place, { missing: '', isSpaceChecked: false }));
+
+/** A mapping whose values are texts or whole numbers, and nothing else. */
+export const plainMapping: Kind = leaf((value, place) => {
+  if (!isDict(value)) return value === null ? undefined : refuse(place, `a mapping is expected, not ${kindOf(value)}`);
+  for (const key of Object.keys(value)) {
+    const one = value[key] ?? null;
+    if (one !== null && typeof one !== 'string' && !isWhole(one)) refuse(below(place, value, key), `a text is expected, not ${kindOf(one)}`);
+  }
+  return readMapping(value, place, { missing: '', isSpaceChecked: false });
+});
 
 export const repeatedOptions: Kind = leaf((value, place) => {
   if (!isDict(value)) return value === null ? undefined : refuse(place, `a mapping is expected, not ${kindOf(value)}`);
@@ -201,7 +211,7 @@ function readUlimit(value: Value, place: Place): Value | undefined {
   if (isDict(value)) {
     const made = newDict();
     for (const side of ['soft', 'hard']) {
-      const read = side in value ? readWhole(value[side] ?? null, { ...place, container: value, key: side, path: `${place.path}.${side}` }) : 0;
+      const read = side in value ? readWhole(value[side] ?? null, below(place, value, side)) : 0;
       if (read !== undefined && read !== 0) made[side] = read;
     }
     for (const key of Object.keys(value).sort()) if (key.startsWith('x-')) made[key] = value[key] ?? null;
@@ -244,7 +254,7 @@ function readMapping(value: Value, place: Place, rules: { readonly missing: Valu
       const line = textOf(entry);
       const equals = line.indexOf('=');
       const key = equals < 0 ? line : line.slice(0, equals);
-      if (rules.isSpaceChecked && /\s$/.test(key)) refuse({ ...place, container: value, key: index, path: `${place.path}[${index}]` }, `a space stands before the \`=\` of ${key.trim()}`);
+      if (rules.isSpaceChecked && /\s$/.test(key)) refuse(below(place, value, index), `a space stands before the \`=\` of ${key.trim()}`);
       pairs.push([key, equals < 0 ? rules.missing : line.slice(equals + 1)]);
     });
   } else return refuse(place, `a mapping or a list of KEY=VALUE is expected, not ${kindOf(value)}`);
@@ -314,7 +324,22 @@ function isWhole(value: Value): value is number | bigint {
   return typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value));
 }
 
+function below(place: Place, container: Dict | List, key: string | number): Place {
+  return { container, key, parent: place, report: place.report };
+}
+
+/** Worked out only for a finding: most values have none. */
+function pathOf(place: Place): string {
+  const steps: string[] = [];
+  for (let at: Place | undefined = place; at !== undefined; at = at.parent) {
+    if (typeof at.key === 'number') steps.unshift(`[${at.key}]`);
+    else if (at.key !== '') steps.unshift(`.${at.key}`);
+  }
+  return steps.join('').replace(/^\./, '');
+}
+
 function refuse(place: Place, message: string): undefined {
-  place.report.errorAt(place, { code: 'SPEC_BAD_VALUE', message: `${place.path}: ${message}` });
+  const path = pathOf(place);
+  place.report.errorAt({ container: place.container, key: place.key, path }, { code: 'SPEC_BAD_VALUE', message: `${path}: ${message}` });
   return undefined;
 }

@@ -2,7 +2,7 @@ import { isDict } from '../source/values.ts';
 import type { Field, Kind } from './kinds.ts';
 import {
   bytes, choice, command, count, deviceCount, duration, environment, fields, flag, healthTest, hosts, leaf, listOf, mapOf, mapping,
-  nonZeroDuration, nullableMapOf, number, octalMode, rate, repeatedOptions, shortFloat, sshKeys, struct, text, texts, textsOrNumbers, ulimit,
+  nonZeroDuration, nullableMapOf, number, octalMode, plainMapping, rate, repeatedOptions, shortFloat, sshKeys, struct, text, texts, textsOrNumbers, ulimit,
   unsigned, unsignedOrZero,
 } from './kinds.ts';
 
@@ -110,7 +110,7 @@ export const serviceFields: readonly Field[] = [
     mem_swappiness: bytes, mac_address: text, models: nullableMapOf(struct(fields({ endpoint_var: text, model_var: text }))), network_mode: text,
     networks: nullableMapOf(serviceNetwork), oom_kill_disable: flag, oom_score_adj: count, pid: text, pids_limit: count, platform: text,
     ports: listOf(port), privileged: flag, pull_policy: text, read_only: flag, restart: text, runtime: text, scale: number, secrets: listOf(fileReference),
-    security_opt: texts, shm_size: bytes, stdin_open: flag, stop_grace_period: duration, stop_signal: text, storage_opt: mapping, sysctls: mapping,
+    security_opt: texts, shm_size: bytes, stdin_open: flag, stop_grace_period: duration, stop_signal: text, storage_opt: plainMapping, sysctls: mapping,
     tmpfs: texts, tty: flag, ulimits, use_api_socket: flag, user: text, userns_mode: text, uts: text, volumes: listOf(mount), volumes_from: texts,
     working_dir: text, pre_start: listOf(hook), post_start: listOf(hook), pre_stop: listOf(hook),
   }),
@@ -129,7 +129,7 @@ export const volumeFields: readonly Field[] = fields({ name: text, driver: text,
 export const fileFields: readonly Field[] = [
   ...fields({ name: text, file: text, environment: text }),
   { name: 'content', kind: text, hiddenBeside: 'environment' },
-  ...fields({ external: flag, labels: mapping, driver: text, driver_opts: mapping, template_driver: text }),
+  ...fields({ external: flag, labels: mapping, driver: text, driver_opts: plainMapping, template_driver: text }),
 ];
 export const modelFields: readonly Field[] = fields({ name: text, model: text, context_size: count, runtime_flags: texts });
 

@@ -11,7 +11,7 @@ export function typeProject(model: Dict, name: string, report: Report): Project 
   Object.assign(named, model);
   report.origins.carry(named, model);
   named['name'] = name;
-  const read = readStruct(projectFields, named, { container: model, key: '', path: '', report }) ?? newDict();
+  const read = readStruct(projectFields, named, { container: model, key: '', parent: undefined, report }) ?? newDict();
   if (!('name' in read)) read['name'] = '';
   return asProject(read);
 }

@@ -5,10 +5,9 @@ import { resolvePaths } from '../paths/resolve-paths.ts';
 import { isRemoteResource } from '../remote.ts';
 import { applyResets } from '../reset.ts';
 import { absoluteIn, demand, followLink, stop } from '../session.ts';
-import type { FileModel, Scope } from '../session.ts';
+import type { FileModel, Scope, Session } from '../session.ts';
 import { isDict, isList, kindOf, newDict } from '../source/values.ts';
 import type { Dict, List, Value } from '../source/values.ts';
-import type { Origins } from '../source/origins.ts';
 import { suggestion } from '../suggest.ts';
 
 /** Reads a file as the base of an `extends`: without its own includes, extends and checks. */
@@ -59,7 +58,7 @@ function extended(walk: Walk, name: string): Value {
   }
   const base = extended({ ...next, trail: [...walk.trail, step] }, reference.service);
   if (!isDict(base)) return service;
-  const copy = cloneWithOrigins(base, report.origins);
+  const copy = cloneWithOrigins(base, scope.session);
   if (!isDict(copy)) return service;
   const named = newDict();
   named[name] = copy;
@@ -124,15 +123,22 @@ function withoutExtends(service: Dict): Dict {
   return service;
 }
 
-function cloneWithOrigins(value: Value, origins: Origins): Value {
+/** A copy, counted: a large base that many services extend makes a very large project of a small file. */
+function cloneWithOrigins(value: Value, session: Session): Value {
+  const { origins } = session.report;
+  session.counts.copied += 1;
+  if (session.counts.copied > limits.composeValuesMax) {
+    session.report.error({ code: 'SPEC_TOO_LARGE', message: `\`extends\` blows the project up to more than ${limits.composeValuesMax} values` });
+    stop();
+  }
   if (isList(value)) {
-    const copy: List = value.map((item) => cloneWithOrigins(item, origins));
+    const copy: List = value.map((item) => cloneWithOrigins(item, session));
     origins.carry(copy, value);
     return copy;
   }
   if (!isDict(value)) return value;
   const copy = newDict();
-  for (const key of Object.keys(value)) copy[key] = cloneWithOrigins(value[key] ?? null, origins);
+  for (const key of Object.keys(value)) copy[key] = cloneWithOrigins(value[key] ?? null, session);
   origins.carry(copy, value);
   return copy;
 }

@@ -146,6 +146,7 @@ function dictOf(build: Build, node: YAMLMap, fail: Fail): Value {
     if (key === undefined) continue;
     const keyNode = isScalar(pair.key) ? pair.key : node;
     const earlier = seen.get(key);
+    if (earlier !== undefined && build.report.isFull) continue;
     if (earlier !== undefined) {
       const first = placeOf(build.source, earlier);
       build.report.error({ code: 'SPEC_DUPLICATE_KEY', message: `the key \`${key}\` is already defined on line ${first.line}`, hint: 'Keep one of them.', ...placeOf(build.source, keyNode) });

@@ -9,13 +9,16 @@ export type SourceText = { readonly file: string; readonly text: string; readonl
 export type Position = { readonly file: string; readonly line: number; readonly column: number; readonly length: number };
 
 type Container = Dict | List;
+/** A value is moved once for each file and each step of a chain; more is a knot. */
+const movesMax = 500;
 type Entry = { readonly source: SourceText; readonly key: Node | null; readonly value: Node | null };
+type Moved = { readonly from: Container; readonly fromKey: string | number };
 type Origin = {
   /** The collection that the container was made of, in its file. */
   readonly source: SourceText | undefined;
   readonly node: YAMLMap | YAMLSeq | undefined;
-  /** Children that came from elsewhere (merge keys, merges of files), by key or index. */
-  moved: Map<string | number, Entry> | undefined;
+  /** Children that came from elsewhere (merge keys, merges of files), by key or index: looked up when someone asks. */
+  moved: Map<string | number, Entry | Moved> | undefined;
   /** The value's own stretch: that of the node, or of the scalar that a short syntax was. */
   readonly self: Entry | undefined;
 };
@@ -40,7 +43,8 @@ export class Origins {
 
   /** Says that `to[toKey]` is what `from[fromKey]` was. */
   move(to: Container, toKey: string | number, from: Container, fromKey: string | number): void {
-    const entry = this.#entryOf(from, fromKey);
+    // NOTE: within one container the old places are about to be overwritten, so they are read now.
+    const entry = to === from ? this.#entryOf(from, fromKey) : { from, fromKey };
     if (entry === undefined) return;
     let origin = this.#byContainer.get(to);
     if (origin === undefined) {
@@ -79,15 +83,21 @@ export class Origins {
     if (origin?.source !== undefined && origin.node !== undefined) return positionOf(origin.source, origin.node);
     const node = origin?.self?.value ?? origin?.self?.key ?? null;
     if (origin?.self !== undefined && node !== null) return positionOf(origin.self.source, node);
-    const first = origin?.moved?.values().next().value;
+    const moved = origin?.moved?.values().next().value;
+    const first = moved === undefined ? undefined : this.#resolved(moved, 0);
     return first === undefined ? undefined : positionOf(first.source, first.key ?? first.value ?? undefined);
   }
 
-  #entryOf(container: Container, key: string | number): Entry | undefined {
+  #resolved(entry: Entry | Moved, depth: number): Entry | undefined {
+    if (!('from' in entry)) return entry;
+    return depth > movesMax ? undefined : this.#entryOf(entry.from, entry.fromKey, depth + 1);
+  }
+
+  #entryOf(container: Container, key: string | number, depth: number = 0): Entry | undefined {
     const origin = this.#byContainer.get(container);
     if (origin === undefined) return undefined;
     const moved = origin.moved?.get(key);
-    if (moved !== undefined) return moved;
+    if (moved !== undefined) return this.#resolved(moved, depth);
     if (origin.source === undefined || origin.node === undefined) return origin.self;
     if (isSeq(origin.node)) {
       const item = typeof key === 'number' ? origin.node.items[key] : undefined;

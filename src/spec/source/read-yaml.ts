@@ -35,15 +35,23 @@ function compose(source: SourceText, lines: LineCounter): ReadYaml {
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, merge: false, prettyErrors: false, strict: true, version: '1.2' });
   lines.addNewLine(0);
   const documents: Document[] = [];
+  let oddities = 0;
   const guard = { lexemes: 0, flowDepth: 0, lineDepth: 0 };
   for (const lexeme of new Lexer().lex(source.text)) {
     const problem = watch(guard, lexeme, source.file);
     if (problem !== undefined) return problem;
-    for (const token of parser.next(lexeme)) for (const one of composer.next(token)) documents.push(one);
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'error' || token.type === 'directive') oddities += 1;
+      for (const one of composer.next(token)) documents.push(one);
+    }
+    // What is no YAML at all would give a finding a word.
+    if (oddities > limits.diagnosticsMax) break;
+    if (documents.length > limits.composeDocumentsMax) return refuse(source.file, 'SPEC_FILE_TOO_LARGE', `the file holds more than ${limits.composeDocumentsMax} documents`, 'A compose file is one document.');
   }
   for (const token of parser.end()) for (const one of composer.next(token)) documents.push(one);
   for (const one of composer.end()) documents.push(one);
   const diagnostics: Diagnostic[] = [];
+  if (documents.some((one) => one.errors.some((error) => error.code === 'RESOURCE_EXHAUSTION' || error.message.includes('call stack')))) return tooDeep(source.file);
   for (const one of documents) {
     for (const { start, end, ...words } of explainYaml(one.errors.slice(0, limits.diagnosticsMax), source.text, one)) {
       diagnostics.push({ severity: 'error', ...words, ...positionAt(source, start, end) });
