@@ -25,7 +25,7 @@ export function stepMessage(s: CoreState, message: Message): Refusal | null {
 function checkMessage(s: CoreState, message: Message): Refusal | null {
   const isLax = s.has('removed-member-heard');
   if (message.clusterId !== s.clusterId && !isLax) return s.refuse('RAFT_WRONG_CLUSTER', `${message.from} belongs to the cluster ${message.clusterId}`);
-  if (message.to !== s.id) return s.refuse('RAFT_WRONG_ADDRESS', `a ${message.kind} for ${message.to} arrived at ${s.id}`);
+  if (message.to !== s.id || message.from === s.id) return s.refuse('RAFT_WRONG_ADDRESS', `a ${message.kind} of ${message.from} for ${message.to} arrived at ${s.id}`);
   if (s.removed.size > 0 && s.removed.has(message.from) && s.testing.isRemovedHeard !== true && !isLax) {
     return s.refuse('RAFT_REMOVED_MEMBER', `${message.from} was removed from the cluster`);
   }

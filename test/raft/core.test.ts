@@ -24,6 +24,7 @@ describe('the border of the core', () => {
   test.for<[string, Message, string]>([
     ['another cluster', { ...append, clusterId: 'other' }, 'RAFT_WRONG_CLUSTER'],
     ['another member\'s mail', { ...append, to: 'c' }, 'RAFT_WRONG_ADDRESS'],
+    ['a message that calls itself its own', { ...append, from: 'a' }, 'RAFT_WRONG_ADDRESS'],
     ['a term of 2^53', { ...append, term: max + 1 }, 'RAFT_BAD_MESSAGE'],
     ['a term after which none fits', { ...append, term: max }, 'RAFT_BAD_MESSAGE'],
     ['a negative index', { ...append, prevIndex: -1 }, 'RAFT_BAD_MESSAGE'],
@@ -140,6 +141,36 @@ describe('what the host asks for', () => {
     world.run(4);
     expect(of()).toMatchObject({ state: 'replicate', match: 6 });
     expect(world.get('c').applied).toBe(6);
+  });
+});
+
+describe('the election timeout', () => {
+  test('is drawn anew with every term, each value from n to 2n-1 and no other (Raft §5.2)', () => {
+    const core = make({ limits: { electionTicks: 10 } });
+    const drawn = new Set<number>();
+    for (let term = 1; term <= 400; term += 1) {
+      core.step({ kind: 'heartbeat', from: 'b', to: 'a', term, clusterId: 'world', commit: 0, round: 0 });
+      drawn.add(core.status().randomizedElectionTicks);
+    }
+    expect([...drawn].sort((a, b) => a - b)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+  });
+
+  test('seldom ends for two of five members in the same tick', () => {
+    let conflicts = 0;
+    for (let seed = 1; seed <= 500; seed += 1) {
+      const world = new World({ seed, voters: ['a', 'b', 'c', 'd', 'e'] });
+      const drawn = [...world.members.values()].map((member) => member.core.status().randomizedElectionTicks).sort((a, b) => a - b);
+      if (drawn[0] === drawn[1]) conflicts += 1;
+    }
+    expect(conflicts / 500).toBeLessThan(0.35);
+  });
+
+  test('elects a leader from nothing but ticks, in every cluster size', () => {
+    for (const voters of [['a'], ['a', 'b'], ['a', 'b', 'c'], ['a', 'b', 'c', 'd', 'e'], ['a', 'b', 'c', 'd', 'e', 'f', 'g']]) {
+      const world = new World({ seed: 5, voters });
+      world.run(60);
+      expect(world.leader()?.core.status().isLeading).toBe(true);
+    }
   });
 });
 
