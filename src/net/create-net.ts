@@ -2,28 +2,25 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 import { formatIp, parseIp } from '../base/cidr.ts';
-import type { IpFamily } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { NodeNetworkState } from '../model/node-network.ts';
-import { deleteFlows, listFlows } from '../os/netlink-conntrack.ts';
 import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
 import { canAdministerNetwork, createNetworkNamespace, isNetworkNamespace, listNetworkNamespaces, removeNetworkNamespace } from '../os/netns.ts';
 import { checkState } from './checked-state.ts';
 import type { CheckedPort, CheckedState } from './checked-state.ts';
-import { buildNameTable } from './dns/name-table.ts';
 import { createDnsServer } from './dns/server.ts';
-import { buildElements, encodeElement } from './element-rules.ts';
-import { createFilter, elementKey } from './filter.ts';
+import { createFilter } from './filter.ts';
 import { createForwarding } from './forwarding.ts';
 import { hostResolvers } from './host-resolvers.ts';
 import { prepareNamespace } from './inner-links.ts';
 import { kernelNames } from './link-names.ts';
-import { buildGateways, buildLinks, buildRoutes, endpointOfAlias } from './link-rules.ts';
+import { endpointOfAlias } from './link-rules.ts';
 import { createLinks } from './links.ts';
 import type { Net } from './net.ts';
 import { createPortKeeper } from './port-keeper.ts';
-import { staleFlows } from './stale-flows.ts';
+import { reconcile } from './reconcile.ts';
+import type { NetParts } from './reconcile.ts';
 
 export type NetOptions = {
   /** Of this data directory: all names in the kernel come from it, so several daemons can live on one host. */
@@ -62,57 +59,11 @@ export function createNet(options: NetOptions): Net {
   let stateHash = '';
   let repairs = 0;
 
-  const ensureNamespace = (endpointId: string): string => {
-    const path = pathOf(endpointId);
-    if (isNetworkNamespace(path)) return path;
-    removeNetworkNamespace(path);
-    try {
-      createNetworkNamespace(path, prepareNamespace);
-    } catch (cause) {
-      throw new AppError({ code: 'NET_NAMESPACE', message: `the network namespace of ${endpointId} could not be made: ${String(cause)}`, cause });
-    }
-    return path;
-  };
-
-  /** Packets first refused, then led: rules, links and routes, names. Out: how many things differed from the state. */
-  const hasNamespace = ({ id }: { readonly id: string }): boolean => isNetworkNamespace(pathOf(id));
-  const reconcile = async (whole: CheckedState): Promise<{ readonly changes: number; readonly refused: readonly AppError[] }> => {
-    const state = { ...whole, endpoints: whole.endpoints.filter(hasNamespace) };
-    const refused = ports.hold(state.ports);
-    const usable = withoutRefused(state, refused.map((one) => one.port));
-    const needed: readonly IpFamily[] = state.networks.some((one) => one.subnet6 !== null) ? [4, 6] : state.networks.length > 0 ? [4] : [];
-    const guarded = await forwarding.plan(needed);
-    const rules = await filter.make(buildElements(usable, names, guarded));
-    forwarding.open(needed);
-    const wished = buildLinks(state, names);
-    const listed = links.list();
-    const there = new Map(listed.filter((link) => link.name !== names.gatewayLink).map((link) => [link.name, link]));
-    const complete = new Set(wished.filter((link) => isComplete(there.get(link.name), link)).map((link) => link.name));
-    const surplus = [...there.values()].filter((link) => !complete.has(link.name));
-    await links.remove(surplus.map((link) => link.index));
-    // A namespace may have been removed while we waited: from here on nothing waits.
-    const linkable = wished.filter((link) => hasNamespace({ id: link.endpointId }));
-    const missing = linkable.filter((link) => !complete.has(link.name));
-    const now = surplus.length + missing.length === 0 ? listed : links.make(missing, pathOf);
-    const made = new Set(now.map((link) => link.name));
-    const routed = links.setRoutes({ routes: buildRoutes(state, linkable.filter((link) => made.has(link.name)), names), gateways: buildGateways(state) }, now);
-    const isStale = staleFlows([...rules.removed, ...rules.added]);
-    if (isStale !== null) deleteFlows(flows, listFlows(flows).filter(isStale));
-    dns.serve(buildNameTable(state));
-    await dns.listen(buildGateways(state));
-    return { changes: rules.removed.length + rules.added.length + (rules.wasMade ? 1 : 0) + surplus.length + missing.length + routed, refused: refused.map((one) => one.error) };
-  };
-  /** A refused port that the kernel leads already was ours before the daemon's restart: it goes on being led. */
-  const withoutRefused = (state: CheckedState, refused: readonly CheckedPort[]): CheckedState => {
-    if (refused.length === 0) return state;
-    const now = filter.keysNow();
-    const isLed = (port: CheckedPort): boolean => buildElements({ networks: [], endpoints: [], ports: [port] }, names).every((one) => now.has(elementKey(encodeElement(one))));
-    return { ...state, ports: state.ports.filter((port) => !refused.includes(port) || isLed(port)) };
-  };
+  const parts: NetParts = { names, links, filter, flows, forwarding, ports, dns, pathOf };
 
   const repair = async (): Promise<void> => {
     if (force === null) return;
-    const { changes } = await reconcile(force);
+    const { changes } = await reconcile(parts, force);
     if (changes > 0) log.warn('net.repaired', { changes });
     repairs += changes;
   };
@@ -139,7 +90,7 @@ export function createNet(options: NetOptions): Net {
   };
 
   return {
-    createNamespace: (endpointId) => promised(() => ({ path: ensureNamespace(endpointId) })),
+    createNamespace: (endpointId) => promised(() => ({ path: ensureNamespace(endpointId, pathOf(endpointId)) })),
     removeNamespace: async (endpointId) => {
       removeNetworkNamespace(pathOf(endpointId));
       await removals.add(endpointId);
@@ -151,7 +102,7 @@ export function createNet(options: NetOptions): Net {
         if (force !== null && !filter.isUntouched()) await repair();
         force = state;
         stateHash = '';
-        const { refused } = await reconcile(state);
+        const { refused } = await reconcile(parts, state);
         stateHash = hashOf(wished);
         if (refused.length > 0) throw severalErrors(refused);
       }),
@@ -180,9 +131,15 @@ export function createNet(options: NetOptions): Net {
   };
 }
 
-/** A link counts when it was finished: its maker's note says all that it was made of. */
-function isComplete(link: { readonly alias: string; readonly isUp: boolean } | undefined, wished: { readonly alias: string }): boolean {
-  return link !== undefined && link.isUp && link.alias === wished.alias;
+function ensureNamespace(endpointId: string, path: string): string {
+  if (isNetworkNamespace(path)) return path;
+  removeNetworkNamespace(path);
+  try {
+    createNetworkNamespace(path, prepareNamespace);
+  } catch (cause) {
+    throw new AppError({ code: 'NET_NAMESPACE', message: `the network namespace of ${endpointId} could not be made: ${String(cause)}`, cause });
+  }
+  return path;
 }
 
 /** One after the other; a failure is its caller's and stops nobody else. */

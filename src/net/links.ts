@@ -42,8 +42,15 @@ export function createLinks(names: KernelNames): Links {
   const hasIpv6 = readSysctl('net/ipv6/conf/default/forwarding') !== null;
   const list = (): LinkFacts[] => socket.dump(getLinks()).map(readLink).filter((link) => link.name.startsWith(names.linkPrefix));
 
-  const remove = async (indexes: readonly number[]): Promise<void> => {
-    if (indexes.length === 0) return;
+  // One removal after the other: two answers on one socket would be taken for each other's.
+  let removing: Promise<unknown> = Promise.resolve();
+  const remove = (indexes: readonly number[]): Promise<void> => {
+    if (indexes.length === 0) return Promise.resolve();
+    const done = removing.then(() => removeNow(indexes));
+    removing = done.catch(() => undefined);
+    return done;
+  };
+  const removeNow = async (indexes: readonly number[]): Promise<void> => {
     mustAll(socket, indexes.map((index) => groupLink(index, names.number)), gone);
     const messages = [delLinkGroup(names.number)];
     const [answer] = await slowSocket.requestSlow(messages);
