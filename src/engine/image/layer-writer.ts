@@ -78,10 +78,14 @@ export class LayerWriter {
   /** Sets the times of the directories, which each write in them had changed. */
   finish(): LayerFacts {
     for (const one of this.#dirTimes.reverse()) {
-      const fd = this.#openDir(one.path);
-      if (fd === null) continue;
-      changeTimes(fd, one.modified);
-      closeFd(fd);
+      try {
+        const fd = this.#openDir(one.path);
+        if (fd === null) continue;
+        changeTimes(fd, one.modified);
+        closeFd(fd);
+      } catch (error) {
+        throw explain(error, one.path);
+      }
     }
     return { entries: this.#entries, sizeBytes: this.#sizeBytes };
   }
