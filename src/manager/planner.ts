@@ -8,7 +8,7 @@ import { Draft, type Makers } from '../cluster/decide/draft.ts';
 import { concernedProjects, projectNames, settleAll } from '../cluster/decide/settle.ts';
 import type { View } from '../cluster/state/view.ts';
 import type { Change } from '../model/entry.ts';
-import type { ClusterStore } from './store/store.ts';
+import type { ClusterStore, Commit } from './store/store.ts';
 
 /** A decision: what it wants changed, seen from the state it is given, and what it answers. It may be asked again after a conflict. */
 export type Decision<T> = (view: View, makers: Makers) => { readonly changes: readonly Change[]; readonly answer: T };
@@ -36,6 +36,8 @@ export class Planner {
   /** Revisions that this planner wrote: they hold the end of the deciders already. */
   #ownRevision = 0;
   #isProposing = false;
+  /** Commits while a proposal is under way: its own, and perhaps others'. */
+  #meanwhile: Commit[] = [];
   #idle: Promise<void> = Promise.resolve();
 
   constructor(options: { readonly store: ClusterStore; readonly clock: Clock; readonly random: Random; readonly log: Log }) {
@@ -45,7 +47,11 @@ export class Planner {
     this.#makers = { id: () => randomId(options.random), containerId: () => randomHexId(options.random) };
     this.#unsubscribe = [
       options.store.onCommit((commit) => {
-        if (this.#isProposing || commit.revision <= this.#ownRevision) return;
+        if (this.#isProposing) {
+          this.#meanwhile.push(commit);
+          return;
+        }
+        if (commit.revision <= this.#ownRevision) return;
         for (const name of concernedProjects(commit.view, commit.events)) this.#dirty.add(name);
         this.#kick();
       }),
@@ -116,10 +122,11 @@ export class Planner {
 
   async #batch(jobs: readonly Job[]): Promise<void> {
     let open = jobs;
+    const dirty = this.#dirty;
+    this.#dirty = new Set();
     for (let attempt = 1; ; attempt += 1) {
       const leadership = this.#store.leadership();
       if (!leadership.isLeader) {
-        this.#dirty.clear();
         const error = new AppError({ code: 'MANAGER_NOT_LEADER', message: leadership.leaderId === null ? 'no manager leads' : `manager ${leadership.leaderId} leads` });
         for (const job of open) job.reject(error);
         return;
@@ -127,15 +134,13 @@ export class Planner {
       const base = this.#store.view();
       const draft = new Draft(base, this.#clock.nowMs());
       try {
-        open = this.#decide(draft, open);
+        open = this.#decide(draft, open, dirty);
         const changes = draft.changes();
         if (changes.length === 0) {
-          this.#dirty.clear();
           for (const job of open) job.resolve(base.revision);
           return;
         }
         if (await this.#propose(changes, leadership.term)) {
-          this.#dirty.clear();
           for (const job of open) job.resolve(base.revision);
           return;
         }
@@ -148,7 +153,7 @@ export class Planner {
   }
 
   /** Answers the jobs that were not refused. */
-  #decide(draft: Draft, jobs: readonly Job[]): readonly Job[] {
+  #decide(draft: Draft, jobs: readonly Job[], dirty: ReadonlySet<string>): readonly Job[] {
     const open = jobs.filter((job) => {
       try {
         job.run(draft);
@@ -158,19 +163,24 @@ export class Planner {
         return false;
       }
     });
-    settleAll(draft, this.#dirty, this.#makers);
+    settleAll(draft, dirty, this.#makers);
     return open;
   }
 
   /** False: somebody else wrote in between. */
   async #propose(changes: readonly Change[], term: number): Promise<boolean> {
     this.#isProposing = true;
+    let revision = 0;
     try {
       const outcome = await this.#store.propose(changes, { fence: term });
-      if (outcome.kind === 'applied') this.#ownRevision = Math.max(this.#ownRevision, outcome.revision);
+      if (outcome.kind === 'applied') revision = outcome.revision;
       return outcome.kind === 'applied';
     } finally {
       this.#isProposing = false;
+      this.#ownRevision = Math.max(this.#ownRevision, revision);
+      const commits = this.#meanwhile;
+      this.#meanwhile = [];
+      for (const commit of commits) if (commit.revision !== revision) for (const name of concernedProjects(commit.view, commit.events)) this.#dirty.add(name);
     }
   }
 
@@ -179,7 +189,6 @@ export class Planner {
     const isExpected = isAppError(error) && error.code.startsWith('MANAGER_');
     if (isExpected) this.#log.warn('manager.not-proposed', { code: error.code, error: error.message });
     else this.#log.error('manager.decision-failed', { error: String(error), stack: error instanceof Error ? error.stack : undefined });
-    // What fails once would fail again at once: the next commit or command tries anew.
-    this.#dirty.clear();
+    // NOTE: what fails once would fail again at once, so it is not queued again: the next commit or command tries anew.
   }
 }

@@ -130,3 +130,16 @@ describe('a manager with one node', () => {
     await one.manager.close();
   });
 });
+
+test('what others write while the planner does is looked at too', async () => {
+  const one = cluster();
+  await follow(one, one.manager.control.deploy(two), 'started');
+  const [task] = one.manager.queries.tasks('shop');
+  if (task === undefined) throw new Error('no task');
+  const down = one.manager.control.deploy(two);
+  await one.store.propose([{ kind: 'put', object: { ...task, desired: 'removed' }, ifVersion: null }]);
+  const answer = await down;
+  await follow(one, Promise.resolve({ ...answer, services: ['db', 'web'] }), 'started');
+  expect(one.manager.queries.tasks('shop').map((two) => two.desired)).toEqual(['running', 'running']);
+  await one.manager.close();
+});
