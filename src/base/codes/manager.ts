@@ -18,4 +18,5 @@ export const managerCodes = {
   MANAGER_QUORUM_AT_RISK: 'A removal after which the reachable managers would be no majority.',
   MANAGER_STORE_DAMAGED: 'A small file of the store (identity, keys) cannot be read.',
   MANAGER_BAD_MESSAGE: 'A message of another manager that cannot be read.',
+  MANAGER_BACKUP_REFUSED: 'A backup or a restore would overwrite something.',
 } as const;

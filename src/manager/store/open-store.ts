@@ -16,6 +16,7 @@ import { KeyRotation } from './key-rotation.ts';
 import { openKeys } from './key-file.ts';
 import { StoreNode } from './node.ts';
 import { OpenedStore } from './opened-store.ts';
+import { finishSwap } from './ops/recover.ts';
 import { recoverState } from './recover-state.ts';
 import { snapshotChunkBytes } from './snapshot-file.ts';
 import { featureLevelOwn } from './snapshot-transfers.ts';
@@ -57,6 +58,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     await Promise.all(runners.map((runner) => new Promise<void>((resolve) => runner.close(resolve))));
   };
   try {
+    finishSwap(options.dir);
     const identity = identityOf(options);
     const opened = openKeys({ disk: realDisk, dir: options.dir, unlockKey: options.unlockKey, randomBytes });
     const setup = {

@@ -67,7 +67,7 @@ export class SnapshotDir {
     const { disk, dir } = this.#options;
     const part = `${dir}/${slot}.part`;
     if (disk.exists(part)) disk.unlink(part);
-    return new SnapshotWriter({ disk, dir, part, head, keys: this.#keys, salt: this.#options.randomBytes(16), chunkBytes: this.#options.chunkBytes });
+    return new SnapshotWriter({ disk, dir, part, target: `${dir}/${snapshotName(head.index, head.term)}`, head, keys: this.#keys, salt: this.#options.randomBytes(16), chunkBytes: this.#options.chunkBytes });
   }
 
   openReader(index: number, term: number): SnapshotReader {
@@ -116,14 +116,14 @@ export class SnapshotWriter {
   #chunkCount = 0;
   #unsyncedBytes = 0;
 
-  constructor(options: { readonly disk: Disk; readonly dir: string; readonly part: string; readonly head: SnapshotHead; readonly keys: DataKeys; readonly salt: Uint8Array; readonly chunkBytes: number }) {
+  constructor(options: { readonly disk: Disk; readonly dir: string; readonly part: string; readonly target: string; readonly head: SnapshotHead; readonly keys: DataKeys; readonly salt: Uint8Array; readonly chunkBytes: number }) {
     const { disk, head, keys } = options;
     this.#disk = disk;
     this.#dir = options.dir;
     this.#part = options.part;
     this.#head = head;
     this.#chunkBytes = options.chunkBytes;
-    this.#target = `${options.dir}/${snapshotName(head.index, head.term)}`;
+    this.#target = options.target;
     this.#sealer = fileSealer({ keys, keyId: keys.currentId, salt: options.salt, fileId: 0, what: this.#target });
     this.#file = disk.open(options.part, 'create');
     const fileHead: FileHead = {

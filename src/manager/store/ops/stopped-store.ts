@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import { AppError } from '../../../base/app-error.ts';
+import type { Secret } from '../../../base/secret.ts';
+import { realDisk } from '../../../os/disk.ts';
+import { emptyConf } from '../../../raft/log-storage.ts';
+import { clusterKey, readIdentity } from '../identity.ts';
+import type { Identity } from '../identity.ts';
+import { openKeys, readKeyFile } from '../key-file.ts';
+import type { OpenedKeys } from '../key-file.ts';
+import type { Recovered } from '../node-types.ts';
+import { recoverState } from '../recover-state.ts';
+import { snapshotChunkBytes } from '../snapshot-file.ts';
+import { featureLevelOwn } from '../snapshot-transfers.ts';
+import { Storage, logDir } from '../storage.ts';
+import type { StorageOptions } from '../storage.ts';
+import { clusterLimits } from '../store-limits.ts';
+import { Wal } from '../wal.ts';
+
+export type StoppedStore = {
+  readonly identity: Identity;
+  readonly keys: OpenedKeys;
+  readonly storageOptions: StorageOptions;
+  readonly recovered: Recovered;
+  readonly notes: readonly string[];
+  readonly segmentCount: number;
+};
+
+/** Reads the store of a stopped member without changing it; the caller holds its lock. Errors: as `openStore`, MANAGER_STORE_DAMAGED where there is none. */
+export function readStoppedStore(dir: string, unlockKey: Secret | null): StoppedStore {
+  const identity = readIdentity(realDisk, dir);
+  if (identity === null || readKeyFile(realDisk, dir) === null) {
+    throw new AppError({ code: 'MANAGER_STORE_DAMAGED', message: `${dir} holds no store`, hint: 'name the data directory of a manager: the one that holds identity.json' });
+  }
+  const keys = openKeys({ disk: realDisk, dir, unlockKey, randomBytes });
+  const storageOptions = storageOptionsOf(dir, identity, keys);
+  const { batches, notes, segmentCount } = Wal.inspect({ ...storageOptions, dir: logDir(dir) });
+  const storage = new Storage(storageOptions);
+  const firstConf = { ...emptyConf, voters: identity.firstVoters };
+  const found = recoverState({ storage, batches, batchBytesMax: 0, clusterId: clusterKey(identity), firstConf, featureLevelMax: featureLevelOwn });
+  storage.close();
+  return { identity, keys, storageOptions, recovered: found.recovered, notes: [...notes, ...found.notes], segmentCount };
+}
+
+export function storageOptionsOf(dir: string, identity: Identity, keys: OpenedKeys): StorageOptions {
+  return {
+    disk: realDisk, dir, clusterId: clusterKey(identity), memberId: identity.memberId, segmentSizeBytes: clusterLimits.segmentSizeBytes,
+    keys: keys.dataKeys, randomBytes, monotonicMs: () => performance.now(), snapshotChunkBytes,
+  };
+}
