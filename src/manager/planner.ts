@@ -8,7 +8,7 @@ import { Draft, type Makers } from '../cluster/decide/draft.ts';
 import { concernedProjects, projectNames, settleAll } from '../cluster/decide/settle.ts';
 import type { View } from '../cluster/state/view.ts';
 import type { Change } from '../model/entry.ts';
-import type { ClusterStore, Commit } from './store/store.ts';
+import type { ClusterStore, Commit, Leadership } from './store/store.ts';
 
 /** A decision: what it wants changed, seen from the state it is given, and what it answers. It may be asked again after a conflict. */
 export type Decision<T> = (view: View, makers: Makers) => { readonly changes: readonly Change[]; readonly answer: T };
@@ -17,6 +17,7 @@ type Job = { readonly run: (draft: Draft) => void; readonly resolve: (revision: 
 
 /** Others write rarely; a conflict on each of so many attempts is no accident. */
 const attemptsMax = 20;
+const leaderWaitMs = 5_000;
 
 /**
  * The one writer of a leading manager. Commands and reports wait in one queue; whatever is there when its turn comes is decided
@@ -125,7 +126,8 @@ export class Planner {
     const dirty = this.#dirty;
     this.#dirty = new Set();
     for (let attempt = 1; ; attempt += 1) {
-      const leadership = this.#store.leadership();
+      const current = this.#store.leadership();
+      const leadership = current.isLeader ? current : await this.#leader();
       if (!leadership.isLeader) {
         const error = new AppError({ code: 'MANAGER_NOT_LEADER', message: leadership.leaderId === null ? 'no manager leads' : `manager ${leadership.leaderId} leads` });
         for (const job of open) job.reject(error);
@@ -150,6 +152,26 @@ export class Planner {
         return;
       }
     }
+  }
+
+  /** At the start and between two terms nobody leads for a moment: that is waited for, not refused. */
+  async #leader(): Promise<Leadership> {
+    const { memberId } = this.#store.status();
+    // One's own leadership counts only once an entry of the term is applied.
+    const isKnown = ({ isLeader, leaderId }: Leadership): boolean => isLeader || (leaderId !== null && leaderId !== memberId);
+    const now = this.#store.leadership();
+    if (isKnown(now)) return now;
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        unsubscribe();
+        cancel();
+        resolve(this.#store.leadership());
+      };
+      const unsubscribe = this.#store.onLeadership((leadership) => {
+        if (isKnown(leadership)) finish();
+      });
+      const cancel = this.#clock.after(leaderWaitMs, finish, true);
+    });
   }
 
   /** Answers the jobs that were not refused. */

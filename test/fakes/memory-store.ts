@@ -55,7 +55,7 @@ export function memoryStore(options: { readonly nowMs: () => number; readonly vi
       listeners.clear();
     },
     setLeader: (isLeader) => {
-      leadership = { isLeader, leaderId: isLeader ? 'm1' : null, term: leadership.term + 1 };
+      leadership = { isLeader, leaderId: isLeader ? 'm1' : 'm2', term: leadership.term + 1 };
       for (const listener of [...leadershipListeners]) listener(leadership);
     },
     proposals: () => proposals,
