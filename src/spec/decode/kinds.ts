@@ -110,7 +110,7 @@ export const unsigned = (max: number): Kind =>
     if (read < 0 || read > max) return refuse(place, `${read} is not between 0 and ${max}`);
     return Math.trunc(read) === 0 ? undefined : Math.trunc(read);
   });
-export const unsignedOrZero = (max: number): Kind => leaf((value, place) => (value === null ? undefined : numberOf(value) === 0 ? 0 : readKind(unsigned(max), value, place)));
+export const unsignedOrZero = (max: number): Kind => leaf((value, place) => (value === null ? undefined : isNothing(numberOf(value)) ? 0 : readKind(unsigned(max), value, place)));
 
 export const float: Kind = leaf((value, place) => readFloat(value, place, (one) => one));
 /** Rounded to 32 bits, as the reference keeps it, and printed with the fewest digits that say so. */
@@ -342,4 +342,9 @@ function refuse(place: Place, message: string): undefined {
   const path = pathOf(place);
   place.report.errorAt({ container: place.container, key: place.key, path }, { code: 'SPEC_BAD_VALUE', message: `${path}: ${message}` });
   return undefined;
+}
+
+/** Zero, or a fraction that is cut down to it. */
+function isNothing(value: number | undefined): boolean {
+  return value !== undefined && Math.trunc(value) === 0;
 }

@@ -35,8 +35,8 @@ const develop = struct(fields({
   ])),
 }));
 
-const weightDevice = struct([{ name: 'path', kind: text, jsonName: 'Path' }, { name: 'weight', kind: unsignedOrZero(65535), jsonName: 'Weight' }]);
-const throttleDevice = listOf(struct([{ name: 'path', kind: text, jsonName: 'Path' }, { name: 'rate', kind: rate, jsonName: 'Rate' }]));
+const weightDevice = struct([{ name: 'path', kind: text, jsonName: 'Path', jsonAbsent: '' }, { name: 'weight', kind: unsignedOrZero(65535), jsonName: 'Weight', jsonAbsent: 0 }]);
+const throttleDevice = listOf(struct([{ name: 'path', kind: text, jsonName: 'Path', jsonAbsent: '' }, { name: 'rate', kind: rate, jsonName: 'Rate', jsonAbsent: '0' }]));
 const blkio = struct(fields({
   weight: unsigned(65535), weight_device: listOf(weightDevice), device_read_bps: throttleDevice, device_read_iops: throttleDevice,
   device_write_bps: throttleDevice, device_write_iops: throttleDevice,
