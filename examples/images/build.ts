@@ -108,7 +108,7 @@ async function removeMergedLinks(root: string, recipe: Recipe): Promise<void> {
 
 /** What no container needs. */
 async function prune(root: string): Promise<void> {
-  for (const dir of ['usr/share/doc', 'usr/share/man', 'usr/share/info', 'usr/share/lintian', 'usr/share/locale', 'usr/share/bug', 'usr/share/bash-completion', 'usr/share/doc-base', 'var/cache/apt', 'usr/lib/x86_64-linux-gnu/gconv', 'usr/lib/aarch64-linux-gnu/gconv', 'usr/share/perl', 'usr/share/perl5', 'etc/cron.daily', 'etc/logrotate.d', 'etc/systemd', 'usr/lib/systemd/system', 'usr/share/ieee-data']) {
+  for (const dir of ['usr/share/doc', 'usr/share/man', 'usr/share/info', 'usr/share/lintian', 'usr/share/locale', 'usr/share/bug', 'usr/share/bash-completion', 'usr/share/doc-base', 'var/cache/apt', 'usr/lib/x86_64-linux-gnu/gconv', 'usr/lib/aarch64-linux-gnu/gconv', 'usr/share/perl', 'usr/share/perl5', 'etc/cron.daily', 'etc/logrotate.d', 'etc/systemd', 'usr/lib/systemd/system', 'usr/share/ieee-data', 'var/run', 'var/lock']) {
     await rm(join(root, dir), { recursive: true, force: true });
   }
 }

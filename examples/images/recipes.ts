@@ -147,8 +147,7 @@ function postgres(): Recipe {
       const major = (await readdir(join(root, 'usr/lib/postgresql')))[0] ?? '';
       await rm(join(root, 'usr/lib/postgresql', major, 'lib/bitcode'), { recursive: true, force: true });
       for (const name of ['llvmjit.so', 'llvmjit_types.bc']) await rm(join(root, 'usr/lib/postgresql', major, 'lib', name), { force: true });
-      for (const dir of ['docker-entrypoint-initdb.d', 'var/lib/postgresql/data', 'var/run', 'run/postgresql']) await mkdir(join(root, dir), { recursive: true });
-      await rm(join(root, 'var/run'), { recursive: true, force: true });
+      for (const dir of ['docker-entrypoint-initdb.d', 'var/lib/postgresql/data', 'run/postgresql']) await mkdir(join(root, dir), { recursive: true });
       await mkdir(join(root, 'usr/local/bin'), { recursive: true });
       for (const name of await readdir(join(root, 'usr/lib/postgresql', major, 'bin'))) await symlinkIfFree(`/usr/lib/postgresql/${major}/bin/${name}`, join(root, 'usr/local/bin', name));
       await run('sed', ['-i', "s/^#listen_addresses = 'localhost'/listen_addresses = '*'/", join(root, 'usr/share/postgresql', major, 'postgresql.conf.sample')]);
