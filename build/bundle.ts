@@ -8,6 +8,7 @@ const root = join(import.meta.dirname, '..');
 const entries: Readonly<Record<string, string>> = {
   flotilla: 'src/cli/main.ts',
   daemon: 'src/daemon/main.ts',
+  'store-ops': 'src/daemon/store-ops.ts',
   'wal-worker': 'src/manager/store/wal-worker.ts',
   'unpack-worker': 'src/engine/image/unpack-worker.ts',
 };

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, Command>> = {
   rmi: { summary: 'Remove images', load: async () => (await import('./commands/rmi.ts')).runRmi },
   info: { summary: 'Show what this node runs on', load: async () => (await import('./commands/info.ts')).runInfo },
   version: { summary: 'Show the versions of the command and the daemon', load: async () => (await import('./commands/version.ts')).runVersion },
+  store: { summary: 'Operate the replicated store: status, members, backup, restore, recover, verify', load: async () => (await import('./commands/store.ts')).runStore },
   doctor: { summary: 'Say what is missing on this machine, and the line that mends it', load: async () => (await import('./commands/doctor.ts')).runDoctor },
 };
 

@@ -21,6 +21,7 @@ import { containerRoutes } from './api/containers.ts';
 import { execRoute } from './api/exec.ts';
 import { imageRoutes } from './api/images.ts';
 import { projectRoutes } from './api/projects.ts';
+import { storeRoutes } from './api/store.ts';
 import { systemRoutes } from './api/system.ts';
 import type { DaemonConfig } from './config.ts';
 import { instanceOf, nodeIdOf } from './identity.ts';
@@ -69,6 +70,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
     log,
     routes: [
       ...systemRoutes({ engine, net, queries, facts, storeStatus: () => store.status() }),
+      ...storeRoutes(store),
       ...imageRoutes(engine),
       ...containerRoutes({ engine, queries, ports, removeTask: async (taskId) => void (await control.removeTask(taskId)) }),
       ...projectRoutes({ control, queries, engine, clock, preflight: { engine, net, queries } }),

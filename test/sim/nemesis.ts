@@ -195,7 +195,7 @@ export class Nemesis {
     // Only where all others are well: the damaged one's copy does not count any more.
     if (members.some((one) => one !== member && (one.state === 'down' || one.state === 'refused')) || network.cut.size > 0 || members.filter((one) => one.state === 'up').length < 3) return;
     const conf = this.#leader()?.node?.state.conf;
-    if (conf === undefined || conf.votersOutgoing.length > 0 || (conf.voters.includes(member.id) && conf.voters.length < 3)) return;
+    if (conf === undefined || conf.votersOutgoing.length > 0 || conf.voters.length < 3) return;
     member.crash('for a bit flip');
     const path = member.options.disk.flipBit((one) => one.endsWith('.wal') || one.endsWith('.snap'));
     trace(`${member.id} bit flip in ${path ?? 'nothing'}`);

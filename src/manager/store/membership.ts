@@ -27,6 +27,7 @@ export class Membership {
   #ticks = 0;
   #removals: Removal[] = [];
   #confirmed: { readonly voters: readonly MemberId[]; readonly by: Set<MemberId> } = { voters: [], by: new Set() };
+  #promoting: { readonly member: MemberId; readonly sinceMs: number } | null = null;
   #turns: { readonly call: MemberCall; readonly deadlineMs: number; readonly answer: Answer }[] = [];
   /** Calls that wait for the next leader. */
   #handed: { readonly call: MemberCall; readonly answer: Answer; readonly deadlineMs: number }[] = [];
@@ -276,7 +277,12 @@ export class Membership {
     if (conf.learners.length === 0 || conf.votersOutgoing.length > 0 || this.#waiting.length > 0 || conf.voters.length >= options.limits.votersMax) return;
     const status = core.status();
     const ready = status.members.find((member) => member.isLearner && conf.learners.includes(member.member) && this.#isCaughtUp(member, status.lastIndex));
-    if (ready !== undefined) this.#propose(one({ kind: 'add-voter', member: ready.member }), () => undefined, null);
+    // A vote for one that has just died would only make the quorum larger: it must be heard from after it was chosen.
+    const { clock } = this.#host.env;
+    const chosen = this.#promoting;
+    this.#promoting = ready === undefined ? null : { member: ready.member, sinceMs: clock.monotonicMs() };
+    if (ready === undefined || chosen?.member !== ready.member) return;
+    if ((this.#heardMs.get(ready.member) ?? -1) > chosen.sinceMs + options.limits.tickMs) this.#propose(one({ kind: 'add-voter', member: ready.member }), () => undefined, null);
   }
 
   /** Everyone with an address; the own one is known here before the log tells it. */
