@@ -9,7 +9,7 @@ import { createManager } from '../manager/manager.ts';
 import { openStore } from '../manager/store/open-store.ts';
 import { laptopLimits } from '../manager/store/store-limits.ts';
 import { createNet } from '../net/create-net.ts';
-import { ensureDir } from '../os/files.ts';
+import { ensureDir, writeFileDurable } from '../os/files.ts';
 import { readMachineFacts } from '../os/node-facts.ts';
 import { realClock } from '../os/real-clock.ts';
 import { realRandom } from '../os/real-random.ts';
@@ -78,6 +78,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
     upgrades: [execRoute(engine, (reference) => findContainer(engine, reference).id)],
   });
   const socket = await listenOnSocket(config.socketPath, (path) => server.listen({ path }));
+  await writeFileDurable(`${config.runDir}/daemon.pid`, `${process.pid}\n`, 0o644);
   log.info('daemon.ready', { socket: config.socketPath, node: nodeId, runtime: engine.info().runtime });
   return {
     close: async () => {

@@ -3,14 +3,13 @@ import { AppError } from '../../base/app-error.ts';
 
 /** Commands of Compose that this version does not have: refused by name, never skipped. */
 export const notYetCommands: readonly string[] = [
-  'attach', 'bridge', 'build', 'commit', 'cp', 'events', 'export', 'images', 'kill', 'ls', 'pause', 'port', 'publish', 'push', 'rm', 'run',
+  'attach', 'bridge', 'build', 'commit', 'cp', 'events', 'export', 'images', 'kill', 'pause', 'port', 'publish', 'push', 'rm', 'run',
   'scale', 'stats', 'top', 'unpause', 'volumes', 'wait', 'watch',
 ];
 
 /** What to use instead, where there is something. */
 const instead: Readonly<Record<string, string>> = {
   build: 'give the service an `image:`; build it with another tool for now',
-  ls: 'flotilla ps -a shows the containers of all projects',
   scale: 'flotilla compose up -d --scale SERVICE=N',
   images: 'flotilla images',
   kill: 'flotilla compose stop -t 0',

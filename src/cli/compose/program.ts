@@ -170,6 +170,13 @@ function addReading(program: Command, flags: () => ComposeFlags, context: CliCon
     .option('-w, --workdir <dir>', 'Path to workdir directory for this command')
     .action(async (service: string, command: string[], options: Record<string, unknown>) => (await import('./exec.ts')).exec(context, flags(), service, command, options));
   program
+    .command('ls')
+    .description('List running compose projects')
+    .option('-a, --all', 'Show all stopped Compose projects')
+    .option('--format <format>', 'Format output: table or json', 'table')
+    .option('-q, --quiet', 'Only display project names')
+    .action(async (options: Record<string, unknown>) => (await import('./ls.ts')).ls(context, options));
+  program
     .command('version')
     .description('Show the version information')
     .option('-f, --format <format>', 'Format the output: pretty or json')

@@ -24,7 +24,7 @@ export function systemRoutes(options: { readonly engine: Engine; readonly net: N
           Name: facts.hostname, NodeID: facts.nodeId, ServerVersion: programVersion, OSType: facts.os, Architecture: facts.architecture, NCPU: facts.cpuCount, MemTotal: facts.memoryBytes,
           Runtime: `${info.runtime} ${info.runtimeVersion}`, Monitor: info.monitorVersion, CgroupVersion: info.cgroupVersion, Driver: info.snapshotter, DataRoot: info.dataRoot,
           Containers: containers.length, ContainersRunning: count('running'), ContainersPaused: count('paused'), ContainersStopped: count('exited') + count('created'),
-          Images: (await engine.images.list()).length, Projects: queries.projects().length, Network: options.net.status(), MemoryUsage: process.memoryUsage().rss,
+          Images: (await engine.images.list()).length, Projects: queries.projects().length, Network: options.net.status(), MemoryUsage: process.memoryUsage().rss, DaemonPid: process.pid,
         });
       },
     },
