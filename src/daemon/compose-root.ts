@@ -46,7 +46,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
   const [engine, nodeId, hostSubnets] = await Promise.all([
     openEngine({
       dataRoot: `${config.rootDir}/engine`, runRoot: `${config.runDir}/engine`, cgroupParent: `/flotilla-${instance}`, registries: config.registries,
-      runtime: 'auto', credentials: credentialsOf(env), clock, random, log, failpoint: failpointOf(env['FLOTILLA_FAILPOINT']),
+      runtime: 'auto', credentials: credentialsOf(env), clock, random, log, failpoint: failpointOf(env['FLOTILLA_FAILPOINT']), bootId: readMachineFacts(env['FLOTILLA_BOOT_ID']).bootId,
     }),
     nodeIdOf(config.rootDir, random),
     net.hostSubnets(),

@@ -27,6 +27,8 @@ export type EngineOptions = {
   readonly log: Log;
   /** For tests only: called before each step that changes something outside the process. */
   readonly failpoint?: Failpoint;
+  /** As above: in the place of the kernel's. */
+  readonly bootId?: string;
 };
 
 /**

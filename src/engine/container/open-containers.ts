@@ -31,6 +31,8 @@ export type ContainerEngineOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly failpoint?: Failpoint;
+  /** In the place of the kernel's, so that a reboot can be tried without one. */
+  readonly bootId?: string;
 };
 
 /** The container half of the engine: adopts what is there, and answers containers, volumes and what it runs on. */
@@ -50,7 +52,7 @@ export async function openContainerEngine(options: ContainerEngineOptions): Prom
       cgroups,
       runtime,
       machine: { arch: process.arch === 'arm64' ? 'arm64' : 'amd64', kernel: kernelVersion(), lastCapability: lastCapability(), hardwarePaths: thermalPaths() },
-      bootId: bootId(),
+      bootId: options.bootId ?? bootId(),
       rootfs: options.rootfs,
       volumes,
       filters: runtime.name === 'crun' ? filterCache(layout.filters, runtime.version) : null,

@@ -25,11 +25,13 @@ async function ps(): Promise<Row[]> {
   return (await world.ok(['compose', 'ps', '-a', '--format', 'json'], { cwd })).stdout.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
 }
 
-async function notes(): Promise<{ readonly title: string; readonly notes: readonly { readonly body: string; readonly words: number | null }[] }> {
-  return (await fetch(`${url}/api/notes`)).json();
+type Notes = { readonly title: string; readonly notes: readonly { readonly body: string; readonly words: number | null }[] };
+
+async function notes(): Promise<Notes> {
+  return (await (await fetch(`${url}/api/notes`)).json()) as Notes;
 }
 
-describe.sequential('the full-stack example', () => {
+describe('the full-stack example', () => {
   test('`up -d --wait` brings everything up in the order of the conditions, and answers when it is healthy', async () => {
     const { stderr } = await world.ok(['compose', 'up', '-d', '--wait'], { cwd, timeoutMs: 180_000 });
     const at = (text: string): number => {
