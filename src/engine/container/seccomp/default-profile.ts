@@ -70,7 +70,7 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /**
  * The profile of a container that asks for none: what is not named answers EPERM.
- * Source: the semantics of Moby's default profile (June 2026), checked rule by rule in test/engine/seccomp.test.ts.
+ * Source: the semantics of Moby's default profile (June 2026), held in tables by test/engine/seccomp.test.ts.
  */
 export const defaultProfile: SeccompProfile = {
   defaultAction: 'SCMP_ACT_ERRNO',
