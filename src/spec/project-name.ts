@@ -33,8 +33,8 @@ export function projectNameOf(session: Session): string {
     }
     name = result.value;
   }
-  const final = phases.normalize ? normalizeName(name) : name;
-  return final === '' ? (given?.name ?? '') : final;
+  // A name that is written and comes out empty is a mistake, not a reason to fall back.
+  return phases.normalize ? normalizeName(name) : name;
 }
 
 /** The last `name:` that is not empty, as it is written. */

@@ -92,7 +92,7 @@ function textScalar(text: string, depth: number): string {
 function isPlainSafe(text: string): boolean {
   if (text === '' || /^[\s]|[\s]$/.test(text)) return false;
   if (/^[,[\]{}#&*!|>'"%@`]/.test(text) || /^(?:---|\.\.\.)/.test(text)) return false;
-  if (/^[-?:](?:\s|$)/.test(text) || /^:/.test(text)) return false;
+  if (/^[-?:](?:\s|$)/.test(text)) return false;
   return !/:(?:\s|$)|\s#/.test(text);
 }
 
