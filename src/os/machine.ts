@@ -17,6 +17,13 @@ export function lastCapability(): number {
   return Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8').trim());
 }
 
+/** The capabilities that a child of ours can have, as a mask: root may lack some in a machine that is itself confined. */
+export function grantableCapabilities(): bigint {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
+  return mask('CapBnd') & mask('CapPrm');
+}
+
 /** Paths below /sys/devices/system/cpu that tell of the cores' temperature. */
 export function thermalPaths(): string[] {
   const dir = '/sys/devices/system/cpu';

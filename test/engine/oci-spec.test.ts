@@ -16,7 +16,7 @@ const facts: OciFacts = {
   mounts: [],
   devices: [],
   joined: {},
-  machine: { arch: 'amd64', kernel: { major: 6, minor: 1 }, lastCapability: 40, hardwarePaths: ['/sys/devices/system/cpu/cpu0/thermal_throttle'] },
+  machine: { arch: 'amd64', kernel: { major: 6, minor: 1 }, lastCapability: 40, grantable: (1n << 41n) - 1n, hardwarePaths: ['/sys/devices/system/cpu/cpu0/thermal_throttle'] },
 };
 
 const rich: Partial<ContainerSpec> = {
@@ -74,6 +74,7 @@ describe('the runtime document', () => {
 
   test.for<[string, Partial<ContainerSpec>, string]>([
     ['no command at all', { command: [], entrypoint: [] }, 'ENGINE_CONTAINER_SPEC'],
+    ['a capability that root lacks here', { capAdd: ['LINUX_IMMUTABLE'] }, 'ENGINE_CONTAINER_SPEC'],
     ['an unknown capability', { capAdd: ['FLY'] }, 'ENGINE_CONTAINER_SPEC'],
     ['a sysctl of the host', { sysctls: { 'vm.swappiness': '1' } }, 'ENGINE_CONTAINER_SPEC'],
     ['a network sysctl on the network of the host', { sysctls: { 'net.core.somaxconn': '1' }, namespaces: { ...plainSpec().namespaces, network: { kind: 'host' } } }, 'ENGINE_CONTAINER_SPEC'],
@@ -88,6 +89,7 @@ describe('the runtime document', () => {
     ['a name of a variable with =', { environment: { 'a=b': 'c' } }, 'ENGINE_CONTAINER_SPEC'],
     ['a NUL in an argument', { command: ['a\0b'] }, 'ENGINE_CONTAINER_SPEC'],
   ])('%s is refused', ([, more, code]) => {
-    expect(() => buildOciConfig(plainSpec(more), plainImage, facts)).toThrowError(expect.objectContaining({ code }));
+    const lacking = { ...facts, machine: { ...facts.machine, grantable: facts.machine.grantable & ~(1n << 9n) } };
+    expect(() => buildOciConfig(plainSpec(more), plainImage, lacking)).toThrowError(expect.objectContaining({ code }));
   });
 });

@@ -15,12 +15,13 @@ export const defaultCapabilities: readonly string[] = [
 
 /**
  * The capabilities of one container, in the kernel's order. `ALL` in either list means every one that the kernel has
- * (`lastCapability` is its highest number); adding wins over dropping by ALL, dropping by name wins over adding ALL, as under Docker.
- * Errors: ENGINE_CONTAINER_SPEC for a name that is none.
+ * (`lastCapability` is its highest number) and that we have ourselves (`grantable`, a mask as in /proc/self/status); adding wins over dropping by ALL, dropping by name wins over adding ALL, as under Docker.
+ * Errors: ENGINE_CONTAINER_SPEC for a name that is none, or that was asked for by name and that we don't have.
  */
-export function resolveCapabilities(options: { readonly add: readonly string[]; readonly drop: readonly string[]; readonly privileged: boolean; readonly lastCapability: number }): string[] {
+export function resolveCapabilities(options: { readonly add: readonly string[]; readonly drop: readonly string[]; readonly privileged: boolean; readonly lastCapability: number; readonly grantable: bigint }): string[] {
   const known = allCapabilities.slice(0, options.lastCapability + 1);
-  if (options.privileged) return known;
+  const ours = known.filter((_, number) => ((options.grantable >> BigInt(number)) & 1n) === 1n);
+  if (options.privileged) return ours;
   const add = options.add.map((name) => normalize(name, known));
   const drop = options.drop.map((name) => normalize(name, known));
   let base: readonly string[] = defaultCapabilities;
@@ -28,7 +29,9 @@ export function resolveCapabilities(options: { readonly add: readonly string[]; 
   else if (drop.includes('ALL')) base = [];
   const kept = new Set(base.filter((name) => !drop.includes(name)));
   for (const name of add) if (name !== 'ALL' && (!drop.includes(name) || drop.includes('ALL'))) kept.add(name);
-  return known.filter((name) => kept.has(name));
+  const lacking = add.find((name) => name !== 'ALL' && kept.has(name) && !ours.includes(name));
+  if (lacking !== undefined) throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `${lacking} can't be given: this machine's root does not have it` });
+  return ours.filter((name) => kept.has(name));
 }
 
 function normalize(name: string, known: readonly string[]): string {

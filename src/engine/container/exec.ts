@@ -50,7 +50,7 @@ function execProcess(context: EngineContext, entry: Entry, options: ExecOptions,
   try {
     const wanted = options.user ?? spec.user ?? image.user;
     const user = resolveUser(wanted, spec.groupAdd, { passwd: readTextInside(root, 'etc/passwd'), group: readTextInside(root, 'etc/group') });
-    const capabilities = resolveCapabilities({ add: spec.capAdd, drop: spec.capDrop, privileged: spec.privileged || options.privileged, lastCapability: context.machine.lastCapability });
+    const capabilities = resolveCapabilities({ add: spec.capAdd, drop: spec.capDrop, privileged: spec.privileged || options.privileged, lastCapability: context.machine.lastCapability, grantable: context.machine.grantable });
     const merged = { name: spec.name, tty: options.tty, environment: { ...spec.environment, ...options.environment } };
     return {
       terminal: options.tty,

@@ -29,6 +29,7 @@ export type MachineFacts = {
   readonly arch: SeccompArch;
   readonly kernel: KernelVersion;
   readonly lastCapability: number;
+  readonly grantable: bigint;
   /** Paths below /sys that tell of or steer the hardware and exist here. */
   readonly hardwarePaths: readonly string[];
 };
@@ -51,7 +52,7 @@ const readonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', 
  */
 export function buildOciConfig(spec: ContainerSpec, image: ImageConfig, facts: OciFacts): OciConfig {
   const argv = commandLine(spec, image);
-  const capabilities = resolveCapabilities({ add: spec.capAdd, drop: spec.capDrop, privileged: spec.privileged, lastCapability: facts.machine.lastCapability });
+  const capabilities = resolveCapabilities({ add: spec.capAdd, drop: spec.capDrop, privileged: spec.privileged, lastCapability: facts.machine.lastCapability, grantable: facts.machine.grantable });
   const hostname = containerHostname(spec, facts.id);
   return {
     ociVersion: '1.0.2',

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { cgroupLayout } from '../../os/cgroup.ts';
-import { bootId, kernelVersion, lastCapability, thermalPaths } from '../../os/machine.ts';
+import { bootId, grantableCapabilities, kernelVersion, lastCapability, thermalPaths } from '../../os/machine.ts';
 import { makeDirQuick } from '../../os/quick-files.ts';
 import type { EngineInfo, Volumes } from '../engine.ts';
 import { localVolumes } from '../volume/local-volumes.ts';
@@ -51,7 +51,7 @@ export async function openContainerEngine(options: ContainerEngineOptions): Prom
       layout,
       cgroups,
       runtime,
-      machine: { arch: process.arch === 'arm64' ? 'arm64' : 'amd64', kernel: kernelVersion(), lastCapability: lastCapability(), hardwarePaths: thermalPaths() },
+      machine: { arch: process.arch === 'arm64' ? 'arm64' : 'amd64', kernel: kernelVersion(), lastCapability: lastCapability(), grantable: grantableCapabilities(), hardwarePaths: thermalPaths() },
       bootId: options.bootId ?? bootId(),
       rootfs: options.rootfs,
       volumes,
