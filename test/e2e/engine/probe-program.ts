@@ -98,6 +98,10 @@ int main(int argc, char **argv) {
 export function probeProgram(dir: string): string {
   const path = join(dir, 'probe');
   writeFileSync(`${path}.c`, source);
-  execFileSync('cc', ['-static', '-O1', '-w', '-o', path, `${path}.c`]);
+  try {
+    execFileSync('cc', ['-static', '-O1', '-w', '-o', path, `${path}.c`], { stdio: 'pipe' });
+  } catch (error) {
+    throw new Error('the probes of system calls need a C compiler: apt-get install gcc libc6-dev', { cause: error });
+  }
   return path;
 }
