@@ -187,7 +187,7 @@ function mergeInto(build: Build, dict: Dict, node: unknown, fail: Fail): void {
 }
 
 function keyOf(build: Build, key: unknown, fail: Fail): string | undefined {
-  const value = isScalar(key) && (key.type === 'QUOTE_DOUBLE' || key.type === 'QUOTE_SINGLE') ? String(key.value) : valueOf(build, key, fail);
+  const value = isScalar(key) && (key.type === 'QUOTE_DOUBLE' || key.type === 'QUOTE_SINGLE') ? String(key.value) : isScalar(key) ? keyScalar(build, key) : valueOf(build, key, fail);
   if (typeof value === 'string') return value;
   const node = isScalar(key) || isMap(key) || isSeq(key) || isAlias(key) ? key : undefined;
   const where = build.path.length === 0 ? 'at top level' : `in ${build.path.join('.')}`;
@@ -199,6 +199,12 @@ function keyOf(build: Build, key: unknown, fail: Fail): string | undefined {
     ...(node === undefined ? { line: 0, column: 0 } : placeOf(build.source, node)),
   });
   return undefined;
+}
+
+/** A plain key; `!reset` before a key, instead of before its value, means nothing. */
+function keyScalar(build: Build, key: Scalar): Value {
+  const isOurs = key.tag === '!reset' || key.tag === '!override';
+  return isOurs ? String(key.value) : scalarValue(build, key);
 }
 
 function placeOf(source: SourceText, node: Node): { readonly file: string; readonly line: number; readonly column: number; readonly length: number } {

@@ -1,9 +1,10 @@
-import { Composer, Lexer, LineCounter, Parser } from 'yaml';
+import { Composer, LineCounter, Parser } from 'yaml';
 import type { Document } from 'yaml';
 import { limits } from '../../base/limits.ts';
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import { positionAt } from './origins.ts';
 import type { SourceText } from './origins.ts';
+import { looseLexer } from './loose-lexer.ts';
 import { explainYaml } from './yaml-errors.ts';
 
 export type ReadDocument = { readonly source: SourceText; readonly document: Document };
@@ -37,7 +38,7 @@ function compose(source: SourceText, lines: LineCounter): ReadYaml {
   const documents: Document[] = [];
   let oddities = 0;
   const guard = { lexemes: 0, flowDepth: 0, lineDepth: 0 };
-  for (const lexeme of new Lexer().lex(source.text)) {
+  for (const lexeme of looseLexer().lex(source.text)) {
     const problem = watch(guard, lexeme, source.file);
     if (problem !== undefined) return problem;
     for (const token of parser.next(lexeme)) {
@@ -88,12 +89,12 @@ type Undecodable = Pick<Diagnostic, 'severity' | 'code' | 'message' | 'hint' | '
 
 /** UTF-8 or, by its mark, UTF-16; the mark is taken off. */
 function decode(content: string | Uint8Array): string | Undecodable {
-  if (typeof content === 'string') return content.startsWith('\ufeff') ? content.slice(1) : content;
+  if (typeof content === 'string') return withLineFeeds(content.startsWith('\ufeff') ? content.slice(1) : content);
   if (content.length > limits.composeFileBytesMax) return '';
   const [a = 0, b = 0] = content;
   const encoding = a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : 'utf-8';
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(content);
+    return withLineFeeds(new TextDecoder(encoding, { fatal: true }).decode(content));
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const line = new TextDecoder().decode(content).split('\ufffd')[0]?.split('\n') ?? [''];
@@ -106,4 +107,9 @@ function decode(content: string | Uint8Array): string | Undecodable {
       column: (line.at(-1) ?? '').length + 1,
     };
   }
+}
+
+/** A carriage return alone ends a line too, as in YAML 1.1; the text keeps its length. */
+function withLineFeeds(text: string): string {
+  return text.includes('\r') ? text.replace(/\r(?!\n)/g, '\n') : text;
 }
