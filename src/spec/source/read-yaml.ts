@@ -1,4 +1,4 @@
-import { Composer, LineCounter, Parser } from 'yaml';
+import { Composer, Lexer, LineCounter, Parser } from 'yaml';
 import type { Document } from 'yaml';
 import { limits } from '../../base/limits.ts';
 import type { Diagnostic } from '../../base/diagnostic.ts';
@@ -23,7 +23,12 @@ export function readYaml(file: string, content: string | Uint8Array): ReadYaml {
     return refuse(file, 'SPEC_FILE_TOO_LARGE', `the file is ${content.length} bytes long; at most ${limits.composeFileBytesMax} are read`, 'Keep data out of the compose file: use configs or secrets with `file:`.');
   }
   try {
-    return compose(source, lines);
+    const read = compose(source, lines, looseLexer());
+    if (read.diagnostics.length === 0) return read;
+    // The strict reader notices a bracket or quote that is not closed where it should have been, not at the end of the file.
+    const counted = new LineCounter();
+    const strict = compose({ ...source, lines: counted }, counted, new Lexer());
+    return strict.diagnostics.length > 0 ? strict : read;
   } catch (error) {
     // NOTE: the reader recurses; input made to be deep ends here instead of in a crash.
     if (error instanceof RangeError) return tooDeep(file);
@@ -31,14 +36,14 @@ export function readYaml(file: string, content: string | Uint8Array): ReadYaml {
   }
 }
 
-function compose(source: SourceText, lines: LineCounter): ReadYaml {
+function compose(source: SourceText, lines: LineCounter, lexer: Lexer): ReadYaml {
   const parser = new Parser(lines.addNewLine);
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, merge: false, prettyErrors: false, strict: true, version: '1.2' });
   lines.addNewLine(0);
   const documents: Document[] = [];
   let oddities = 0;
   const guard = { lexemes: 0, flowDepth: 0, lineDepth: 0 };
-  for (const lexeme of looseLexer().lex(source.text)) {
+  for (const lexeme of lexer.lex(source.text)) {
     const problem = watch(guard, lexeme, source.file);
     if (problem !== undefined) return problem;
     for (const token of parser.next(lexeme)) {
