@@ -1,3 +1,4 @@
+import { exampleHint } from '../schema/example.ts';
 import { formatDuration, parseDuration } from '../../base/duration.ts';
 import { canonicalBytes } from '../../base/units.ts';
 import { parseBoolean } from '../short/boolean.ts';
@@ -340,7 +341,7 @@ function pathOf(place: Place): string {
 
 function refuse(place: Place, message: string): undefined {
   const path = pathOf(place);
-  place.report.errorAt({ container: place.container, key: place.key, path }, { code: 'SPEC_BAD_VALUE', message: `${path}: ${message}` });
+  place.report.errorAt({ container: place.container, key: place.key, path }, { code: 'SPEC_BAD_VALUE', message: `${path}: ${message}`, hint: exampleHint(path) });
   return undefined;
 }
 

@@ -75,7 +75,7 @@ function projectOf(scope: Scope, entry: Entry): { readonly files: readonly strin
     const file = absoluteIn(scope.base, path);
     const provided = demand(session, file);
     if (provided.kind !== 'file') {
-      session.report.errorAt(at, { code: 'SPEC_FILE_NOT_FOUND', message: `${at.path}: ${file} ${provided.kind === 'directory' ? 'is a folder' : provided.kind === 'missing' ? 'does not exist' : provided.message}` });
+      session.report.errorAt(at, { code: 'SPEC_FILE_NOT_FOUND', message: `${at.path}: ${file} ${provided.kind === 'directory' ? 'is a folder' : provided.kind === 'missing' ? 'does not exist' : provided.message}`, hint: 'Paths of `include` start from the folder of the file that they stand in.' });
       return undefined;
     }
     files.push(file);

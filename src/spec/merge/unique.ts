@@ -1,3 +1,4 @@
+import { exampleHint } from '../schema/example.ts';
 import type { Report } from '../report.ts';
 import { hasRules, ruleTree, step } from '../rule-tree.ts';
 import type { RuleTree } from '../rule-tree.ts';
@@ -66,7 +67,7 @@ function uniqueList(list: List, rule: IdentityRule, path: string, report: Report
   list.forEach((entry, index) => {
     const identity = rule(entry, `${path}[${index}]`);
     if ('problem' in identity) {
-      report.errorAt({ container: list, key: index, path: `${path}[${index}]` }, { code: 'SPEC_BAD_VALUE', message: identity.problem });
+      report.errorAt({ container: list, key: index, path: `${path}[${index}]` }, { code: 'SPEC_BAD_VALUE', message: identity.problem, hint: exampleHint(`${path}[${index}]`) });
       return;
     }
     const place = places.get(identity.id);

@@ -7,5 +7,5 @@ export function parseBoolean(text: string): Parsed<{ readonly value: boolean; re
   if (word === 'true' || word === 'false') return parsed({ value: word === 'true', isOldStyle: false });
   if (['y', 'yes', 'on'].includes(word)) return parsed({ value: true, isOldStyle: true });
   if (['n', 'no', 'off'].includes(word)) return parsed({ value: false, isOldStyle: true });
-  return refused(`invalid boolean '${text}': write true or false`);
+  return refused(`invalid boolean '${text}'`);
 }

@@ -35,7 +35,8 @@ class GiveUp extends Error {}
 export function buildModel(options: { readonly source: SourceText; readonly document: Document; readonly origins: Origins; readonly report: Report }): BuiltModel | undefined {
   const { source, document, origins, report } = options;
   const fail = (node: Node, code: 'SPEC_TOO_LARGE' | 'SPEC_TOO_DEEP' | 'SPEC_YAML_ALIAS', message: string): never => {
-    report.error({ code, message, ...placeOf(source, node) });
+    const hint = code === 'SPEC_YAML_ALIAS' && message.startsWith('no anchor') ? 'Mark what it stands for, above: `key: &name`.' : undefined;
+    report.error({ code, message, hint, ...placeOf(source, node) });
     throw new GiveUp();
   };
   try {
@@ -190,11 +191,11 @@ function keyOf(build: Build, key: unknown, fail: Fail): string | undefined {
   const value = isScalar(key) && (key.type === 'QUOTE_DOUBLE' || key.type === 'QUOTE_SINGLE') ? String(key.value) : isScalar(key) ? keyScalar(build, key) : valueOf(build, key, fail);
   if (typeof value === 'string') return value;
   const node = isScalar(key) || isMap(key) || isSeq(key) || isAlias(key) ? key : undefined;
-  const where = build.path.length === 0 ? 'at top level' : `in ${build.path.join('.')}`;
+  const where = build.path.length === 0 ? 'at top level' : `in ${build.path.join('.').replace(/\.(\d+)(?=\.|$)/g, '[$1]')}`;
   const shown = isScalar(key) ? String(key.source ?? key.value) : 'a mapping or list';
   build.report.error({
     code: 'SPEC_KEY_NOT_TEXT',
-    message: `a key that is no text ${where}: ${shown}`,
+    message: `a key must be text, and ${shown} ${where} is none`,
     hint: !isScalar(key) ? 'Keys are plain texts.' : build.path.includes('ports') ? `Write a port in quotes, without a space behind the colon: "${shown}:80".` : `Put quotes around it: "${shown}".`,
     ...(node === undefined ? { line: 0, column: 0 } : placeOf(build.source, node)),
   });

@@ -1,3 +1,4 @@
+import { exampleHint } from '../schema/example.ts';
 import { limits } from '../../base/limits.ts';
 import { parseDeviceShort } from '../short/device.ts';
 import { parsePortShort } from '../short/port.ts';
@@ -213,5 +214,5 @@ export function resourceForm(short: Short): Value {
 }
 
 function refuse({ container, key, path, report }: Short, message: string): void {
-  report.errorAt({ container, key, path }, { code: 'SPEC_BAD_VALUE', message: `${path}: ${message}` });
+  report.errorAt({ container, key, path }, { code: 'SPEC_BAD_VALUE', message: `${path}: ${message}`, hint: exampleHint(path) });
 }
