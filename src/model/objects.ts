@@ -207,6 +207,11 @@ export type TaskObject = ObjectBase<'task'> & {
   readonly nodeId: string | null;
   /** Sorted by the order of the interfaces: eth0 first. Empty until the allocator has given all of them. */
   readonly attachments: readonly TaskAttachment[];
+  /**
+   * Network id → the address of the container whose place it takes. It gets the same again, so that who asked for the name once and
+   * kept the answer, as nginx does, goes on reaching the service.
+   */
+  readonly inheritedIps: Readonly<Record<string, string>>;
   /** Ids of the containers whose namespaces it shares: when one of them is replaced, so is this. */
   readonly joins: readonly string[];
   /** The host's ports that lead to it. */

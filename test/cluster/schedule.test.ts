@@ -51,7 +51,7 @@ function demandOf(task: OutsideTask): Demand {
   };
 }
 
-describe('one round of scheduling agrees with the cases from outside', () => {
+describe.skipIf(ours.length === 0)('one round of scheduling agrees with the cases from outside', () => {
   test.skipIf(ours.length === 0).for(ours)('$id', ({ tasks, task, nodes, expect: expected }) => {
     let left = candidates(nodes, task.ServiceID ?? '');
     const unplaced: Record<string, number> = {};

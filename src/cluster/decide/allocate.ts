@@ -177,7 +177,7 @@ function openBook(view: View, network: NetworkObject): AddressBook {
 
 function attach(scene: { readonly book: AddressBook; readonly service: ServiceObject; readonly task: TaskObject; readonly wish: ServiceNetwork | null; readonly linkAliases: ReadonlyMap<string, readonly string[]> }): TaskAttachment | ObjectError {
   const { book, task, wish } = scene;
-  const ip = wish?.ipv4_address === undefined ? nextAddress(book) : staticAddress(book, wish.ipv4_address, book.subnet, book.used);
+  const ip = wish?.ipv4_address === undefined ? (inheritedAddress(book, task) ?? nextAddress(book)) : staticAddress(book, wish.ipv4_address, book.subnet, book.used);
   if (typeof ip !== 'string') return ip;
   book.used.set(ip, task.containerName);
   const ip6 = ip6For(book, wish, ip);
@@ -190,6 +190,13 @@ function attach(scene: { readonly book: AddressBook; readonly service: ServiceOb
 function namesOf({ service, task, linkAliases }: { readonly service: ServiceObject; readonly task: TaskObject; readonly linkAliases: ReadonlyMap<string, readonly string[]> }, wish: ServiceNetwork | null): string[] {
   const names = [task.containerName, service.name, ...(wish?.aliases ?? []), ...(linkAliases.get(service.name) ?? []), task.containerId.slice(0, 12), ...(service.spec.hostname === undefined ? [] : [service.spec.hostname])];
   return [...new Set(names)];
+}
+
+/** The predecessor's address, unless somebody has taken it since or the network is another one. */
+function inheritedAddress(book: AddressBook, task: TaskObject): string | null {
+  const text = task.inheritedIps[book.network.id];
+  const ip = parseIp(text ?? '');
+  return text !== undefined && ip !== null && cidrHasIp(book.subnet, ip) && !book.used.has(text) ? text : null;
 }
 
 function nextAddress(book: AddressBook): string | ObjectError {

@@ -61,7 +61,7 @@ function fillSlot(scene: Scene, slot: number, tasks: readonly TaskObject[], depe
   const outdated = staying.filter((task) => !current.includes(task));
   const [successor, ...surplus] = current.sort((a, b) => rank(a) - rank(b));
   const changes = surplus.map((task) => removal(task, service));
-  if (successor === undefined) changes.push(put(newTask(scene, slot)));
+  if (successor === undefined) changes.push(put(newTask(scene, slot, tasks)));
   for (const task of outdated) {
     // What nothing was made of yet needs no care; what doesn't run has nothing to keep up.
     const isUnmade = task.desired === 'fetched';
@@ -151,7 +151,7 @@ function removal(task: TaskObject, service: ServiceObject): Change {
   return patch<'task'>(task, { desired: 'removed', stopGraceMs: service.stopGraceMs ?? task.stopGraceMs, removeVolumes: service.removeVolumes });
 }
 
-function newTask(scene: Scene, slot: number): TaskObject {
+function newTask(scene: Scene, slot: number, predecessors: readonly TaskObject[]): TaskObject {
   const { service, makers } = scene;
   return {
     kind: 'task', id: makers.id(), ...unstored,
@@ -166,6 +166,7 @@ function newTask(scene: Scene, slot: number): TaskObject {
     restartCount: service.restartCount,
     nodeId: null,
     attachments: [],
+    inheritedIps: Object.fromEntries(predecessors.flatMap((task) => [...Object.entries(task.inheritedIps), ...task.attachments.map((one) => [one.networkId, one.ip] as const)])),
     joins: [],
     ports: [],
     isAllocated: false,
