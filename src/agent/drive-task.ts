@@ -182,9 +182,20 @@ export class TaskDriver {
     const wanted = this.#assigned.task.restartCount;
     // A start by the policy goes on counting; one that was wished for begins anew.
     const { fulfilled, history } = this.#memory();
-    await this.#host.engine.containers.start(this.#id());
+    await this.#startContainer();
     this.#remember({ fulfilled: 'running', restartCountDone: wanted, hasGivenUp: false, history: fulfilled === null ? history : freshHistory });
     this.#host.networkChanged();
+  }
+
+  /** After a reboot the secrets of a container are gone with the memory they were in: it is told them again, then started. */
+  async #startContainer(): Promise<void> {
+    try {
+      await this.#host.engine.containers.start(this.#id());
+    } catch (error) {
+      if (!isAppError(error, 'ENGINE_SECRET_GONE') || this.#assigned.spec === null) throw error;
+      await this.#host.prepare(this.#assigned, new AbortController().signal);
+      await this.#host.engine.containers.start(this.#id());
+    }
   }
 
   async #stop(): Promise<void> {

@@ -106,7 +106,7 @@ export async function makeWorld(): Promise<World> {
     setEnv: (name, value) => void (env[name] = value),
     leftovers,
     close: async () => {
-      for (const project of JSON.parse((await ok(['compose', 'ls', '--all', '--format', 'json'])).stdout)) await run(['compose', '-p', project.Name, 'down', '-v', '-t', '0', '--remove-orphans']);
+      for (const project of JSON.parse((await ok(['compose', 'ls', '--all', '--format', 'json'])).stdout)) await run(['compose', '-p', project.Name, 'down', '-v', '-t', '0', '--remove-orphans'], { cwd: '/' });
       const left = await leftovers();
       await killDaemon();
       await endOfBoot({ dir, instance, table: names.table });
