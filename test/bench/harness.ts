@@ -9,7 +9,7 @@ export type BenchLine = {
   readonly peer: number | null;
   readonly peerName: string | null;
   readonly ratio: number | null;
-  /** `<= 0.25`: of the ratio where there is a peer, else of ours. `>= 3` likewise. */
+  /** `<= 0.25`: of the ratio where there is a peer (unless the bench says that it is of ours), else of ours. `>= 3` likewise. */
   readonly bar: string | null;
   readonly ok: boolean | null;
 };
@@ -39,9 +39,9 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
-export function line(fields: { readonly name: string; readonly unit: string; readonly ours: number; readonly peer?: number; readonly peerName?: string; readonly bar?: string }): BenchLine {
+export function line(fields: { readonly name: string; readonly unit: string; readonly ours: number; readonly peer?: number; readonly peerName?: string; readonly bar?: string; readonly barOf?: 'ratio' | 'ours' }): BenchLine {
   const ratio = fields.peer === undefined ? null : fields.ours / fields.peer;
-  const value = ratio ?? fields.ours;
+  const value = fields.barOf === 'ours' ? fields.ours : (ratio ?? fields.ours);
   return {
     name: fields.name, unit: fields.unit, ours: round(fields.ours), peer: fields.peer === undefined ? null : round(fields.peer), peerName: fields.peerName ?? null,
     ratio: ratio === null ? null : round(ratio), bar: fields.bar ?? null, ok: fields.bar === undefined ? null : keeps(value, fields.bar),

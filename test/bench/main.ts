@@ -1,4 +1,5 @@
 // make bench [ONLY=name,…] [RUNS=n]: a JSON line for each figure as it comes, and a table of all at the end.
+// A file *.bench.ts exports `benches`, and `close` if they share something that must end.
 // Exit code 1 when a bar is missed or a bench could not run.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ const lines: BenchLine[] = [];
 const failures: string[] = [];
 
 for (const file of files) {
-  const { benches } = (await import(join(import.meta.dirname, file))) as { benches: readonly Bench[] };
+  const { benches, close } = (await import(join(import.meta.dirname, file))) as { readonly benches: readonly Bench[]; readonly close?: () => Promise<void> };
   for (const bench of benches) {
     if (only.length > 0 && !only.some((one) => bench.name === one || bench.name.startsWith(one))) continue;
     if (bench.needsRoot && process.getuid?.() !== 0) {
@@ -28,6 +29,7 @@ for (const file of files) {
       process.stderr.write(`${bench.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     }
   }
+  await close?.();
 }
 
 const rows = [['figure', 'unit', 'ours', 'peer', 'ratio', 'bar', ''], ...lines.map((one) => [one.name, one.unit, String(one.ours), one.peer === null ? '' : `${one.peer} (${one.peerName ?? ''})`, one.ratio === null ? '' : String(one.ratio), one.bar ?? '', one.ok === null ? '' : one.ok ? 'ok' : 'MISSED'])];

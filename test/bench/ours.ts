@@ -1,0 +1,64 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeCpuGroup } from './cpu-group.ts';
+import { processMemory, timed } from './harness.ts';
+import { type Side, spend } from './measured-side.ts';
+
+export const home: string = join(import.meta.dirname, '..', '..');
+const flotilla = join(home, 'bin', 'flotilla');
+
+/** A Flotilla with data, sockets and kernel names of its own. */
+export async function startOurs(options: { readonly mirror: string; readonly image: string }): Promise<Side> {
+  const dir = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ registries: { mirrors: { 'docker.io': [options.mirror] } }, logLevel: 'warn' }));
+  const env = { FLOTILLA_ROOT: join(dir, 'root'), FLOTILLA_RUN: join(dir, 'run'), FLOTILLA_CONFIG: join(dir, 'config.json'), NO_COLOR: '1' };
+  const group = makeCpuGroup('ours');
+  const daemon = spawn(flotilla, ['daemon'], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const pid = daemon.pid ?? 0;
+  group.add(pid);
+  const close = async (): Promise<void> => {
+    const gone = daemon.exitCode !== null ? Promise.resolve() : new Promise((resolve) => daemon.once('close', resolve));
+    daemon.kill('SIGTERM');
+    await gone;
+    for (const mount of mountsBelow(dir)) execFileSync('umount', ['-l', mount]);
+    rmSync(dir, { recursive: true, force: true });
+    group.remove();
+  };
+  try {
+    await answers(env);
+    await timed([flotilla, 'pull', options.image], { env });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    name: 'flotilla',
+    folder: (name) => join(dir, name),
+    compose: (folder, args) => {
+      mkdirSync(join(dir, folder), { recursive: true });
+      return spend(group, [flotilla, 'compose', ...args], { cwd: join(dir, folder), env });
+    },
+    residentBytes: () => processMemory(pid).rssBytes,
+    close,
+  };
+}
+
+async function answers(env: Readonly<Record<string, string>>): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      // NOTE: `version` alone starts no daemon of its own.
+      const { stdout } = await timed([flotilla, 'version', '--format', 'json'], { env });
+      if (stdout.includes('"Server":{') || stdout.includes('"Server": {')) return;
+    } catch (error) {
+      if (tries > 300) throw error;
+    }
+    if (tries > 300) throw new Error('our daemon does not answer');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function mountsBelow(dir: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4] ?? '').filter((path) => path.startsWith(`${dir}/`)).reverse();
+}
