@@ -57,6 +57,7 @@ describe('backup and restore', () => {
     await expect(async () => backupStopped(join(root, 'a'), join(root, 'backup'), null)).rejects.toMatchObject({ code: 'OS_DATA_DIR_LOCKED' });
     await store.close();
     backupStopped(join(root, 'a'), join(root, 'backup'), null);
+    expect(get(readBackup(join(root, 'backup')).state.view, 'config', 'k')?.dataBase64).toBe('v');
     expect(() => backupStopped(join(root, 'a'), join(root, 'backup'), null)).toThrow(/there already/);
     expect(() => restoreBackup({ dir: join(root, 'a'), path: join(root, 'backup'), random })).toThrow(/not empty/);
     const bytes = readFileSync(join(root, 'backup'));

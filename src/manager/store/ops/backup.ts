@@ -38,8 +38,8 @@ export function writeBackup(path: string, clusterId: string, state: StoreState):
 export function backupStopped(dir: string, path: string, unlockKey: Secret | null): BackupReport {
   const unlock = lockDataDir(dir);
   try {
-    const { identity, recovered } = readStoppedStore(dir, unlockKey);
-    return writeBackup(path, clusterKey(identity), recovered.state);
+    const { identity, state } = readStoppedStore(dir, unlockKey);
+    return writeBackup(path, clusterKey(identity), state);
   } finally {
     unlock();
   }

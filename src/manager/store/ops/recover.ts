@@ -5,10 +5,9 @@ import { realDisk } from '../../../os/disk.ts';
 import { emptyConf } from '../../../raft/log-storage.ts';
 import type { MemberId } from '../../../raft/types.ts';
 import { readJson, writeJson } from '../durable-json.ts';
-import { decodeEntry } from '../entry-codec.ts';
 import { readIdentity, writeIdentity } from '../identity.ts';
 import type { Identity } from '../identity.ts';
-import { memberIds, advance, appliedIndex, applyNormal, removedMax } from '../store-state.ts';
+import { memberIds, appliedIndex, removedMax } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { beginFrom } from './begin-from.ts';
 import { readStoppedStore, storageOptionsOf } from './stopped-store.ts';
@@ -35,7 +34,7 @@ export function recoverFromLostQuorum(dir: string, unlockKey: Secret | null): Re
     finishSwap(dir);
     const stopped = readStoppedStore(dir, unlockKey);
     const { identity } = stopped;
-    const { state, keptEntries } = applyTail(stopped.recovered.state, stopped.recovered.entries, stopped.recovered.hardState?.commit ?? 0);
+    const { state, keptEntries } = stopped;
     const others = memberIds(state.conf).filter((id) => id !== identity.memberId);
     const term = Math.max(stopped.recovered.hardState?.term ?? 0, state.term) + 1;
     const next: Identity = { ...identity, incarnation: identity.incarnation + 1, firstVoters: [identity.memberId], knownPeers: [] };
@@ -98,19 +97,6 @@ export function finishSwap(dir: string): void {
   if (identity !== null) writeIdentity(realDisk, dir, identity);
   realDisk.unlink(`${dir}/${intentName}`);
   realDisk.syncDir(dir);
-}
-
-function applyTail(start: StoreState, entries: ReturnType<typeof readStoppedStore>['recovered']['entries'], commit: number): { readonly state: StoreState; readonly keptEntries: number } {
-  let state = start;
-  let keptEntries = 0;
-  for (const entry of entries) {
-    if (entry.index <= appliedIndex(state)) continue;
-    const position = { index: entry.index, term: entry.term };
-    // Changes of members have no meaning any more: the one that recovers will be alone.
-    state = entry.kind === 'normal' ? applyNormal(state, position, decodeEntry(entry.data)).state : advance(state, position);
-    if (entry.index > commit) keptEntries += 1;
-  }
-  return { state, keptEntries };
 }
 
 function clear(dir: string): void {

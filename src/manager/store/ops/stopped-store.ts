@@ -3,6 +3,7 @@ import { AppError } from '../../../base/app-error.ts';
 import type { Secret } from '../../../base/secret.ts';
 import { realDisk } from '../../../os/disk.ts';
 import { emptyConf } from '../../../raft/log-storage.ts';
+import { decodeEntry } from '../entry-codec.ts';
 import { clusterKey, readIdentity } from '../identity.ts';
 import type { Identity } from '../identity.ts';
 import { openKeys, readKeyFile } from '../key-file.ts';
@@ -14,6 +15,8 @@ import { featureLevelOwn } from '../snapshot-transfers.ts';
 import { Storage, logDir } from '../storage.ts';
 import type { StorageOptions } from '../storage.ts';
 import { clusterLimits } from '../store-limits.ts';
+import { advance, appliedIndex, applyNormal } from '../store-state.ts';
+import type { StoreState } from '../store-state.ts';
 import { Wal } from '../wal.ts';
 
 export type StoppedStore = {
@@ -21,6 +24,10 @@ export type StoppedStore = {
   readonly keys: OpenedKeys;
   readonly storageOptions: StorageOptions;
   readonly recovered: Recovered;
+  /** With all entries of the log applied, changes of members apart. */
+  readonly state: StoreState;
+  /** Entries without proof on this disk that they were committed. They may have been acknowledged, so they count. */
+  readonly keptEntries: number;
   readonly notes: readonly string[];
   readonly segmentCount: number;
 };
@@ -38,7 +45,7 @@ export function readStoppedStore(dir: string, unlockKey: Secret | null): Stopped
   const firstConf = { ...emptyConf, voters: identity.firstVoters };
   const found = recoverState({ storage, batches, batchBytesMax: 0, clusterId: clusterKey(identity), firstConf, featureLevelMax: featureLevelOwn });
   storage.close();
-  return { identity, keys, storageOptions, recovered: found.recovered, notes: [...notes, ...found.notes], segmentCount };
+  return { identity, keys, storageOptions, recovered: found.recovered, ...applyTail(found.recovered), notes: [...notes, ...found.notes], segmentCount };
 }
 
 export function storageOptionsOf(dir: string, identity: Identity, keys: OpenedKeys): StorageOptions {
@@ -46,4 +53,16 @@ export function storageOptionsOf(dir: string, identity: Identity, keys: OpenedKe
     disk: realDisk, dir, clusterId: clusterKey(identity), memberId: identity.memberId, segmentSizeBytes: clusterLimits.segmentSizeBytes,
     keys: keys.dataKeys, randomBytes, monotonicMs: () => performance.now(), snapshotChunkBytes,
   };
+}
+
+function applyTail(recovered: Recovered): { readonly state: StoreState; readonly keptEntries: number } {
+  let { state } = recovered;
+  let keptEntries = 0;
+  for (const entry of recovered.entries) {
+    if (entry.index <= appliedIndex(state)) continue;
+    const position = { index: entry.index, term: entry.term };
+    state = entry.kind === 'normal' ? applyNormal(state, position, decodeEntry(entry.data)).state : advance(state, position);
+    if (entry.index > (recovered.hardState?.commit ?? 0)) keptEntries += 1;
+  }
+  return { state, keptEntries };
 }

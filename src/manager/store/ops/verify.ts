@@ -27,7 +27,7 @@ export type VerifyReport = {
 export function verifyStopped(dir: string, unlockKey: Secret | null): VerifyReport {
   const unlock = lockDataDir(dir);
   try {
-    const { identity, keys, storageOptions, recovered, notes, segmentCount } = readStoppedStore(dir, unlockKey);
+    const { identity, keys, storageOptions, recovered, state, notes, segmentCount } = readStoppedStore(dir, unlockKey);
     const files = new SnapshotDir({ ...storageOptions, dir: snapshotDir(dir), keys: keys.dataKeys, chunkBytes: storageOptions.snapshotChunkBytes });
     const there = realDisk.exists(snapshotDir(dir)) ? files.list() : [];
     const snapshots = there.map(({ index, term }) => {
@@ -41,7 +41,7 @@ export function verifyStopped(dir: string, unlockKey: Secret | null): VerifyRepo
         return { index, term, sizeBytes: 0, problem: error.message };
       }
     });
-    const { view } = recovered.state;
+    const { view } = state;
     return {
       clusterId: identity.clusterId, incarnation: identity.incarnation, memberId: identity.memberId, segments: segmentCount,
       entries: recovered.entries.length, firstIndex: recovered.entries[0]?.index ?? 0, lastIndex: recovered.entries.at(-1)?.index ?? appliedIndex(recovered.state),
