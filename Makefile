@@ -64,3 +64,13 @@ e2e: build  ## the tests that need root and a container runtime: ONLY=engine/esc
 .PHONY: bench
 bench: build     ## ours and the peers in turn: [ONLY=name,…] [RUNS=n]
 	node test/bench/main.ts
+
+.PHONY: mutations
+mutations: node_modules  ## each known mistake switched on: the suite has to catch every one (SEEDS=most seeds for each)
+	@node test/sim/mutations.ts $(SEEDS)
+
+EPISODES ?= 50
+MANAGERS ?= 3
+.PHONY: chaos
+chaos: node_modules  ## real managers under kill -9, SIGSTOP, partitions, full disks, sync errors: EPISODES=n MANAGERS=3 or 5 (root)
+	@node test/chaos/run.ts $(EPISODES) $(MANAGERS) $(SEED)

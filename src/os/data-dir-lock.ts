@@ -14,9 +14,8 @@ let flock: ReturnType<typeof libcFunction> | undefined;
  * Errors: OS_DATA_DIR_LOCKED, naming the process that holds it.
  */
 export function lockDataDir(dir: string): () => void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, 'lock');
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const fd = openLock(dir, path);
   flock ??= libcFunction('int flock(int fd, int operation)');
   if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
     closeSync(fd);
@@ -37,4 +36,14 @@ export function lockDataDir(dir: string): () => void {
     // NOTE: the file stays. Removing it would let two processes lock two different files of the same name.
     closeSync(fd);
   };
+}
+
+function openLock(dir: string, path: string): number {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  } catch (error) {
+    const isFull = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+    throw new AppError({ code: isFull ? 'OS_DISK_FULL' : 'OS_DISK_FAILED', message: `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`, cause: error });
+  }
 }

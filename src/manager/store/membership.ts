@@ -239,7 +239,7 @@ export class Membership {
     const found = status.members.find((one) => one.member === memberId);
     if (found === undefined) return unknownMember(memberId);
     if (this.#isCaughtUp(found, status.lastIndex)) return null;
-    return refused(`member ${memberId} has ${found.match} of ${status.lastIndex} entries and is ${found.isRecentActive ? 'still catching up' : 'not reachable'}`);
+    return refused(`member ${memberId} has ${found.match} of ${status.lastIndex} entries and is still catching up or not reachable`);
   }
 
   #isRisky(memberId: MemberId): boolean {
@@ -267,8 +267,11 @@ export class Membership {
     }
   }
 
+  /** NOTE: the core's own mark of activity begins anew at each check of the quorum, so just after one it says nothing. */
   #isCaughtUp(member: MemberStatus, lastIndex: number): boolean {
-    return member.isRecentActive && member.state === 'replicate' && lastIndex - member.match <= this.#host.options.limits.promoteEntriesMax;
+    const { limits } = this.#host.options;
+    const isActive = this.#host.env.clock.monotonicMs() - (this.#heardMs.get(member.member) ?? -Infinity) < limits.electionTicks * limits.tickMs;
+    return isActive && member.state !== 'snapshot' && lastIndex - member.match <= limits.promoteEntriesMax;
   }
 
   #promoteOne(): void {
