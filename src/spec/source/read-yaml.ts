@@ -23,12 +23,12 @@ export function readYaml(file: string, content: string | Uint8Array): ReadYaml {
     return refuse(file, 'SPEC_FILE_TOO_LARGE', `the file is ${content.length} bytes long; at most ${limits.composeFileBytesMax} are read`, 'Keep data out of the compose file: use configs or secrets with `file:`.');
   }
   try {
-    const read = compose(source, lines, looseLexer());
-    if (read.diagnostics.length === 0) return read;
-    // The strict reader notices a bracket or quote that is not closed where it should have been, not at the end of the file.
+    const strict = compose(source, lines, new Lexer());
+    if (strict.diagnostics.length === 0) return strict;
+    // Only then the slower, looser one. If that fails too, the strict one says better where the mistake is.
     const counted = new LineCounter();
-    const strict = compose({ ...source, lines: counted }, counted, new Lexer());
-    return strict.diagnostics.length > 0 ? strict : read;
+    const loose = compose({ ...source, lines: counted }, counted, looseLexer());
+    return loose.diagnostics.length === 0 ? loose : strict;
   } catch (error) {
     // NOTE: the reader recurses; input made to be deep ends here instead of in a crash.
     if (error instanceof RangeError) return tooDeep(file);
