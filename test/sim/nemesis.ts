@@ -26,6 +26,7 @@ export class Nemesis {
   #isOver = false;
   /** The one member whose disk was damaged: it does not count any more, and must be replaced before another is. */
   #damaged: SimMember | null = null;
+  #removalMs = -Infinity;
 
   constructor(cluster: Cluster, random: Random, faults: readonly Fault[]) {
     this.#cluster = cluster;
@@ -195,7 +196,7 @@ export class Nemesis {
     // Only where all others are well: the damaged one's copy does not count any more.
     if (members.some((one) => one !== member && (one.state === 'down' || one.state === 'refused')) || network.cut.size > 0 || members.filter((one) => one.state === 'up').length < 3) return;
     const conf = this.#leader()?.node?.state.conf;
-    if (conf === undefined || conf.votersOutgoing.length > 0 || conf.voters.length < 3) return;
+    if (this.#cluster.scheduler.nowMs - this.#removalMs < 3000 || conf === undefined || conf.votersOutgoing.length > 0 || conf.voters.length < 3) return;
     member.crash('for a bit flip');
     const path = member.options.disk.flipBit((one) => one.endsWith('.wal') || one.endsWith('.snap'));
     trace(`${member.id} bit flip in ${path ?? 'nothing'}`);
@@ -209,6 +210,8 @@ export class Nemesis {
 
   #call(call: MemberCall): void {
     this.#cluster.trace(`call ${JSON.stringify(call)}`);
+    // A disk that is destroyed while another voter is on its way out is one loss too many.
+    if (call.kind === 'remove' || call.kind === 'replace') this.#removalMs = this.#cluster.scheduler.nowMs;
     const up = this.#cluster.members.filter((member) => member.state === 'up');
     const via = up[randomBelow(this.#random, Math.max(1, up.length))];
     via?.act((node) => node.membership.call(call, (answer) => {

@@ -102,7 +102,7 @@ export class SimMember {
           onFatal: (error) => this.#died(life, error),
           observe: {
             appended: (entries, before) => oracles.appended(this.id, entries, before),
-            applied: (entry, state) => oracles.applied(this.id, entry, state),
+            applied: (entry, state) => oracles.applied(this.id, entry, state, this.node?.leadership.term ?? entry.term),
             installed: (state) => oracles.sameState(this.id, state, 'installed'),
             role: (softState, term) => {
               this.options.trace(`${this.id} ${softState.role} term ${term}${softState.isLeading ? ' leading' : ''}`);
@@ -119,7 +119,7 @@ export class SimMember {
       this.node = node;
       this.rotation = opened === null ? null : new KeyRotation({ disk, dir, randomBytes: random.bytes, opened, unlockKey: null, runners: isSmall ? [logRunner] : [logRunner, bulkRunner], node });
       this.state = 'up';
-      network.attach(this.id, (envelope) => this.#schedule(life, 0, () => node.receive(envelope), false));
+      network.attach(this.id, (envelope) => this.#schedule(life, 0, () => node.receive(envelope), false), (other) => this.#schedule(life, 0, () => node.peerLost(other), false));
       this.options.trace(`${this.id} up at ${recovered.state.view.revision}, log to ${recovered.entries.at(-1)?.index ?? 0}, term ${recovered.hardState?.term ?? 0}`);
       node.start();
     } catch (error) {

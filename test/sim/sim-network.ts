@@ -25,6 +25,7 @@ export class SimNetwork {
   /** `from>to` pairs that hear nothing. */
   readonly cut: Set<string> = new Set();
   readonly #receivers: Map<string, (envelope: Envelope) => void> = new Map();
+  readonly #lost: Map<string, (other: string) => void> = new Map();
   sentCount = 0;
 
   constructor(scheduler: Scheduler, random: Random, faults: NetworkFaults) {
@@ -33,12 +34,18 @@ export class SimNetwork {
     this.faults = faults;
   }
 
-  attach(member: string, receive: (envelope: Envelope) => void): void {
+  attach(member: string, receive: (envelope: Envelope) => void, lost: (other: string) => void): void {
     this.#receivers.set(member, receive);
+    this.#lost.set(member, lost);
   }
 
+  /** The process ended: its connections break, and the others notice, most of the time. */
   detach(member: string): void {
-    this.#receivers.delete(member);
+    if (!this.#receivers.delete(member)) return;
+    for (const [other, lost] of this.#lost) {
+      if (other !== member && !this.cut.has(`${member}>${other}`) && this.#random.float() < 0.7) this.#scheduler.after(this.#random.float() * 5, () => lost(member));
+    }
+    this.#lost.delete(member);
   }
 
   send(envelope: Envelope, _lane: Lane): void {

@@ -185,7 +185,23 @@ export class StoreNode {
   peerLost(member: MemberId): void {
     if (this.#isStopped) return;
     this.#core.reportUnreachable(member);
+    if (member === this.#softState.leader) this.#leaderLost();
     this.#pump();
+  }
+
+  /**
+   * The leader's connection broke, as it does when its process ends: no need to wait for the election timeout. Who still hears from
+   * the leader refuses the pre-vote, so a broken connection alone changes nothing.
+   */
+  #leaderLost(): void {
+    const { clock, random } = this.#host.env;
+    this.#core.forgetLeader();
+    clock.after(20 + random.float() * 200, () => {
+      const { role, leader } = this.#softState;
+      if (this.#isStopped || leader !== null || role !== 'follower') return;
+      this.#core.campaign();
+      this.#pump();
+    }, true);
   }
 
   /** Hands the leadership over if it can. Calls back when another leads, or when it takes too long. */

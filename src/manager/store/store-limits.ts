@@ -3,7 +3,10 @@ import type { HostMutation } from '../../raft/mutations.ts';
 /** Bounds and times of one member's store. */
 export type StoreLimits = {
   readonly tickMs: number;
-  /** The least ticks without a leader before an election; the drawn number is at most twice as many. */
+  /**
+   * The least ticks without a leader before an election; the drawn number is below twice as many. Longer than a stall of 1.5 s, because a leader
+   * that really ended is noticed at once: its connections break.
+   */
   readonly electionTicks: number;
   /** A snapshot is made after so many entries or bytes of entries. */
   readonly snapshotEntries: number;
@@ -29,7 +32,7 @@ export type StoreLimits = {
 };
 
 export const clusterLimits: StoreLimits = {
-  tickMs: 100, electionTicks: 10, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, trailingEntries: 5_000, segmentSizeBytes: 64 * 1024 * 1024,
+  tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, trailingEntries: 5_000, segmentSizeBytes: 64 * 1024 * 1024,
   proposalTimeoutMs: 10_000, proposalsMax: 20_000, watchCommitsMax: 1_000, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
   promoteEntriesMax: 100, votersMax: 7,
 };
