@@ -99,10 +99,6 @@ export function ipAdd(ip: Ip, offset: bigint): Ip {
   return { family: ip.family, value: ip.value + offset };
 }
 
-export function compareIp(a: Ip, b: Ip): number {
-  return a.family - b.family || (a.value < b.value ? -1 : a.value > b.value ? 1 : 0);
-}
-
 /** Network byte order, 4 or 16 bytes. */
 export function ipToBytes(ip: Ip): Uint8Array {
   const bytes = new Uint8Array(ip.family === 4 ? 4 : 16);

@@ -1,9 +1,5 @@
 import type { Random } from './random.ts';
 
-declare const brand: unique symbol;
-/** A string that only its own parser or maker may produce. */
-export type Branded<Name extends string> = string & { readonly [brand]: Name };
-
 const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
 
 /** 25 characters of base 36, as Swarm's object ids: 129 bits, so two never meet. */

@@ -3,7 +3,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Log } from '../base/log.ts';
 import { programVersion } from '../base/version.ts';
 import { type Failpoint, noFailpoint } from '../engine/container/failpoint.ts';
-import { type CredentialSource, dockerCredentials } from '../engine/image/registry-credentials.ts';
+import { type CredentialSource, dockerCredentials, runCredentialHelper } from '../engine/image/registry-credentials.ts';
 import { openEngine } from '../engine/open-engine.ts';
 import { createManager } from '../manager/manager.ts';
 import { openStore } from '../manager/store/open-store.ts';
@@ -13,7 +13,6 @@ import { ensureDir, writeFileDurable } from '../os/files.ts';
 import { readMachineFacts } from '../os/node-facts.ts';
 import { realClock } from '../os/real-clock.ts';
 import { realRandom } from '../os/real-random.ts';
-import { run } from '../os/spawn.ts';
 import { listenOnSocket } from '../os/socket-file.ts';
 import { createApiServer } from '../wire/http-server.ts';
 import { memorySession, type NodeFacts } from '../wire/session.ts';
@@ -97,7 +96,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
 /** Docker's config.json of the user that the daemon runs as. */
 function credentialsOf(env: Readonly<Record<string, string | undefined>>): CredentialSource {
   const dir = env['DOCKER_CONFIG'] ?? `${env['HOME'] ?? '/root'}/.docker`;
-  return dockerCredentials(`${dir}/config.json`, (name, input, signal) => run([name, 'get'], { input, signal }));
+  return dockerCredentials(`${dir}/config.json`, runCredentialHelper);
 }
 
 /** For tests of crashes: the process ends at once when it comes by a step of this name. */

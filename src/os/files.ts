@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { chmod, chown, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, stat, statfs, symlink, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorName } from './libc.ts';
 
@@ -73,18 +73,6 @@ export async function readFileIfThere(path: string): Promise<Buffer | null> {
 
 export async function readTextIfThere(path: string): Promise<string | null> {
   return await orNull(readFile(path, 'utf8'), ['ENOENT', 'ENOTDIR']);
-}
-
-export async function readLinkIfThere(path: string): Promise<string | null> {
-  return await orNull(readlink(path), ['ENOENT', 'ENOTDIR', 'EINVAL']);
-}
-
-export async function makeSymlink(target: string, path: string): Promise<void> {
-  await symlink(target, path);
-}
-
-export async function copyOneFile(source: string, target: string): Promise<void> {
-  await copyFile(source, target, constants.COPYFILE_FICLONE);
 }
 
 export type FileKind = 'file' | 'dir' | 'symlink' | 'other';

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, lstatSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 
@@ -99,18 +99,4 @@ export function isStaticProgram(path: string): boolean {
     if (at + 4 > bytes.length || bytes.readUInt32LE(at) === interpreter) return false;
   }
   return true;
-}
-
-/** What a namespace file of a process leads to: `pid:[4026531836]`; null where the process is gone. */
-export function namespaceOf(pid: number, kind: 'pid' | 'ipc' | 'mnt' | 'net'): string | null {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/${kind}`);
-  } catch {
-    return null;
-  }
-}
-
-export function isSocketOrFifo(path: string): boolean {
-  const facts = lstatSync(path, { throwIfNoEntry: false });
-  return facts !== undefined && (facts.isSocket() || facts.isFIFO());
 }

@@ -168,15 +168,6 @@ export function newNeighbour(options: { readonly index: number; readonly ip: Uin
   return { type: type.newNeighbour, flags: request | ack | create | replace, payload: Buffer.concat([header, attribute(1, options.ip), attribute(2, options.mac)]) };
 }
 
-export function getNeighbours(): NetlinkMessage {
-  return { type: type.getNeighbour, flags: request, payload: Buffer.alloc(12) };
-}
-
-export function readNeighbour(reply: NetlinkReply): { readonly index: number; readonly ip: Uint8Array; readonly mac: Uint8Array; readonly isPermanent: boolean } {
-  const attributes = decodeAttributes(reply.payload.subarray(12));
-  return { index: reply.payload.readInt32LE(4), isPermanent: (reply.payload.readUInt16LE(8) & 0x80) !== 0, ip: attributes.get(1) ?? Buffer.alloc(0), mac: attributes.get(2) ?? Buffer.alloc(0) };
-}
-
 /** What comes from `source` is routed by `table`. */
 export function newSourceRule(options: { readonly source: Uint8Array; readonly table: number; readonly priority: number }): NetlinkMessage {
   const header = Buffer.alloc(12);

@@ -1,7 +1,9 @@
 import { closeSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Ip } from '../base/cidr.ts';
 import { ipToBytes } from '../base/cidr.ts';
 import { errnoOf, errorName, libcFunction } from './libc.ts';
+import { commandLineOf } from './process-handle.ts';
 
 /**
  * Sockets made by hand, so that one system call after the other decides: a port is ours or it is not, without a turn of the
@@ -72,10 +74,18 @@ export function findPortHolder(options: { readonly port: number; readonly protoc
     if (!/^\d+$/.test(pid)) continue;
     for (const fd of listOrEmpty(`/proc/${pid}/fd`)) {
       const inode = /^socket:\[(\d+)\]$/.exec(readOrEmpty(() => readlinkSync(`/proc/${pid}/fd/${fd}`)))?.[1];
-      if (inode !== undefined && inodes.has(inode)) return `${readOrEmpty(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim()} (pid ${pid})`;
+      if (inode !== undefined && inodes.has(inode)) return `${programName(pid)} (pid ${pid})`;
     }
   }
   return null;
+}
+
+/** NOTE: Node.js names its main thread, so what it runs says more: `node server.js`. */
+function programName(pid: string): string {
+  const name = readOrEmpty(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim();
+  if (name !== 'MainThread') return name;
+  const words = (commandLineOf(Number(pid)) ?? []).filter((word) => !word.startsWith('-'));
+  return words.slice(0, 2).map((word) => basename(word)).join(' ');
 }
 
 /** Columns of /proc/net/tcp: number, local address:port in hexadecimal, remote, state (0A listens; udp has 07), …, inode as the tenth. */

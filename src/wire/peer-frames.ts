@@ -63,27 +63,3 @@ function pack(frames: readonly Uint8Array[], bytes: number): Uint8Array {
   }
   return message;
 }
-
-/** The twin in memory: the same frames between members of one process. `defer` runs a delivery after the current work. */
-export class PeerHub {
-  readonly #defer: (deliver: () => void) => void;
-  readonly #members: Map<string, (from: string, frame: Uint8Array) => void> = new Map();
-  /** `from>to` pairs that hear nothing. */
-  readonly cut: Set<string> = new Set();
-
-  constructor(defer: (deliver: () => void) => void) {
-    this.#defer = defer;
-  }
-
-  join(member: string, onFrame: (from: string, frame: Uint8Array) => void): PeerFrames {
-    this.#members.set(member, onFrame);
-    return {
-      send: (to, lane, frame) => {
-        if (this.cut.has(`${member}>${to}`) || frame.length + 4 > laneLimits[lane].messageBytesMax) return;
-        this.#defer(() => this.#members.get(to)?.(member, frame));
-      },
-      setPeers: () => undefined,
-      close: () => void this.#members.delete(member),
-    };
-  }
-}

@@ -2,5 +2,4 @@
 export const baseCodes = {
   BASE_INTERNAL: 'A rule the program relies on was broken: a defect in Flotilla, not in your input.',
   BASE_LIMIT: 'An input or a queue is larger than its stated limit.',
-  BASE_BAD_UNIT: 'A duration or a size could not be read.',
 } as const;

@@ -6,7 +6,6 @@ export const clusterCodes = {
   CLUSTER_SERVICE_RUNNING: 'The service has running containers, so they were not removed.',
   CLUSTER_PROJECT_NOT_FOUND: 'There is no application of this name.',
   CLUSTER_NETWORK_NOT_FOUND: 'An external network does not exist.',
-  CLUSTER_NETWORK_IN_USE: 'The network has containers on it, so it is not removed.',
   CLUSTER_VOLUME_NOT_FOUND: 'An external volume does not exist.',
   CLUSTER_VOLUME_DIVERGED: 'A volume exists with another definition; it holds data, so it is kept as it is.',
   CLUSTER_SECRET_NOT_FOUND: 'A secret does not exist, or its content was not given.',
@@ -23,6 +22,5 @@ export const clusterCodes = {
   CLUSTER_NO_NODE: 'No node can run the container; the reasons are listed.',
   CLUSTER_CONSTRAINT_INVALID: 'A placement constraint can not be read.',
   CLUSTER_DEPENDENCY_FAILED: 'A dependency failed to start, so what depends on it was not started.',
-  CLUSTER_NAMESPACE_NOT_FOUND: 'The container whose namespace is to be shared is not there.',
   CLUSTER_TASK_FAILED: 'A container could not be made or started, or ended.',
 } as const;

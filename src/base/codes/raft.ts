@@ -16,5 +16,4 @@ export const raftCodes = {
   RAFT_BAD_MESSAGE: 'A message has a field outside its range.',
   RAFT_LOG_DIVERGED: 'A message contradicts an entry that is already committed here: data was lost somewhere. The member stops rather than damage its log.',
   RAFT_LOG_UNAVAILABLE: 'The log does not hold an entry that it must hold.',
-  RAFT_NUMBER_RANGE: 'A term or an index is outside 0 to 2^53-1.',
 } as const;

@@ -20,7 +20,7 @@ export const specCodes = {
   SPEC_VARIABLE_REQUIRED: 'A variable that must be set is not.',
   SPEC_INTERPOLATION: 'A `$` begins something that is no variable.',
   SPEC_OLD_BOOLEAN: 'A boolean is written as in YAML 1.1 (warning).',
-  SPEC_OLD_EXTERNAL: '`external.name` is the old form of `name` (warning).',
+  SPEC_OLD_EXTERNAL: 'The key `external.name` is the old form of `name` (warning).',
   SPEC_OLD_VERSION: 'The key `version` is obsolete (warning).',
   SPEC_MERGE_KIND: 'Two files give a key values that can not be laid over each other.',
   SPEC_CONFLICT: 'Two values exclude each other.',

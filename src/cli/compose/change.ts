@@ -3,7 +3,7 @@ import { printModes, progressPrinter } from '../print/modes.ts';
 import { runChange } from '../run-change.ts';
 import { projectNameOf } from './load-project.ts';
 import { secondsFlag } from './options.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 /** `compose stop`, `start`, `restart`: a wish for containers that are there. */
 export async function change(context: CliContext, flags: ComposeFlags, verb: 'stop' | 'start' | 'restart', services: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {

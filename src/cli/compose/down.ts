@@ -3,7 +3,7 @@ import { printModes, progressPrinter } from '../print/modes.ts';
 import { runChange } from '../run-change.ts';
 import { projectNameOf } from './load-project.ts';
 import { secondsFlag, text, usage } from './options.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 export async function down(context: CliContext, flags: ComposeFlags, services: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
   const rmi = text(options['rmi']);

@@ -4,7 +4,7 @@ import type { CliContext } from '../context.ts';
 import { execIn } from '../exec-session.ts';
 import { noSuchService, projectNameOf } from './load-project.ts';
 import { text, textList, wholeNumber } from './options.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 export async function exec(context: CliContext, flags: ComposeFlags, service: string, command: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
   const project = await projectNameOf(context, flags);

@@ -10,7 +10,7 @@ import { load } from '../../spec/load.ts';
 import type { CliContext } from '../context.ts';
 import { hasError, refuse, warn } from '../project-diagnostics.ts';
 import { findProject, newReader, runLoader } from '../read-project.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 export type LoadedProject = { readonly name: string; readonly deployment: Omit<Deployment, 'options'> };
 

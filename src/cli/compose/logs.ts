@@ -2,7 +2,7 @@ import { type CliContext, ExitWith } from '../context.ts';
 import { followProject } from '../follow-logs.ts';
 import { noSuchService, projectNameOf } from './load-project.ts';
 import { text, timeFlag, usage, wholeNumber } from './options.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 /** Follows with `-f` until every followed container has ended; one Ctrl-C ends it at once. */
 export async function logs(context: CliContext, flags: ComposeFlags, services: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {

@@ -2,22 +2,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { AppError } from '../../base/app-error.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { addConfigCommand } from '../compose-config.ts';
+import type { ComposeFlags } from './flags.ts';
 import { hiddenNotYet, notYetCommands } from './not-yet.ts';
-
-/** Flags before the command, as Compose takes them. */
-export type ComposeFlags = {
-  readonly file?: readonly string[];
-  readonly projectName?: string;
-  readonly projectDirectory?: string;
-  readonly profile?: readonly string[];
-  readonly envFile?: readonly string[];
-  readonly progress?: string;
-  readonly ansi?: string;
-  readonly parallel?: string;
-  readonly compatibility?: boolean;
-  readonly allResources?: boolean;
-  readonly dryRun?: boolean;
-};
 
 /** `flotilla compose …`: the flags of each command are declared here, what they do is in a file of its own. */
 export async function runCompose(args: readonly string[], context: CliContext): Promise<void> {

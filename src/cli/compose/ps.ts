@@ -4,7 +4,7 @@ import { commandText, spanText, portsText, statusText } from '../print/human.ts'
 import { formatTable } from '../print/table.ts';
 import { noSuchService, projectNameOf } from './load-project.ts';
 import { text, textList, usage } from './options.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 const states = ['paused', 'restarting', 'removing', 'running', 'dead', 'created', 'exited'];
 

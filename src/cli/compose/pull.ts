@@ -3,7 +3,7 @@ import { printModes, progressPrinter } from '../print/modes.ts';
 import { runChange } from '../run-change.ts';
 import { loadProject } from './load-project.ts';
 import { text, usage } from './options.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 export async function pull(context: CliContext, flags: ComposeFlags, services: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
   const policy = text(options['policy']) ?? 'always';

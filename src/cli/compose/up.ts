@@ -9,7 +9,7 @@ import { runChange } from '../run-change.ts';
 import { loadProject, type LoadedProject } from './load-project.ts';
 import { refuseFlags } from './not-yet.ts';
 import { scaleFlag, secondsFlag, text, textList, usage } from './options.ts';
-import type { ComposeFlags } from './program.ts';
+import type { ComposeFlags } from './flags.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 

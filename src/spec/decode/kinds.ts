@@ -239,9 +239,6 @@ export const deviceCount: Kind = leaf((value, place) => {
   return read.value === 0 ? undefined : read.value;
 });
 
-/** An extension or anything else that is kept as written. */
-export const anything: Kind = leaf((value) => value);
-
 function readMapping(value: Value, place: Place, rules: { readonly missing: Value; readonly isSpaceChecked: boolean }): Value | undefined {
   if (value === null) return undefined;
   const pairs: (readonly [string, Value])[] = [];

@@ -1,7 +1,6 @@
 import { nearestWord } from '../../base/nearest.ts';
 import { isMap, resolveSchema, schemaOfKey, typesOf } from './schema.ts';
-import type { JsonType, Schema } from './schema.ts';
-import type { ModelPath, SchemaError } from './validate.ts';
+import type { JsonType, ModelPath, Schema, SchemaError } from './schema.ts';
 
 type Finding = { readonly schema: Schema; readonly value: unknown; readonly path: ModelPath };
 type KeyFinding = { readonly schema: Schema; readonly root: Schema; readonly key: string; readonly path: ModelPath };

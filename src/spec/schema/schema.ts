@@ -1,3 +1,18 @@
+import type { ErrorCode } from '../../base/error-codes.ts';
+
+export type ModelPath = readonly (string | number)[];
+
+/** One thing that is wrong with a model, and where. */
+export type SchemaError = {
+  readonly path: ModelPath;
+  /** Whether the key itself is wrong (unknown, badly named), or what it holds. */
+  readonly on: 'key' | 'value';
+  readonly keyword: 'additionalProperties' | 'type' | 'required' | 'enum' | 'pattern' | 'minimum' | 'maximum' | 'uniqueItems';
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+};
+
 /** The part of JSON Schema that schemas/compose.json uses. */
 export type Schema = {
   /** What a value here must be, as it ends the sentence "X must be …". */

@@ -1,23 +1,9 @@
-import type { ErrorCode } from '../../base/error-codes.ts';
 import { composeSchema } from '../generated/compose-schema.js';
 import { validate } from '../generated/compose-validator.js';
 import { badNumber, badText, duplicateItem, missingKey, unknownKey, wrongType } from './messages.ts';
 import { fitsType, isMap, patternOf, resolveSchema, schemaOfKey, typesOf } from './schema.ts';
-import type { Schema } from './schema.ts';
+import type { ModelPath, Schema, SchemaError } from './schema.ts';
 import { duplicateOf } from './unique.ts';
-
-export type ModelPath = readonly (string | number)[];
-
-/** One thing that is wrong with a model, and where. */
-export type SchemaError = {
-  readonly path: ModelPath;
-  /** Whether the key itself is wrong (unknown, badly named), or what it holds. */
-  readonly on: 'key' | 'value';
-  readonly keyword: 'additionalProperties' | 'type' | 'required' | 'enum' | 'pattern' | 'minimum' | 'maximum' | 'uniqueItems';
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint?: string;
-};
 
 /** As many as anyone reads; a hostile file could make millions. */
 const errorsMax = 100;
@@ -32,11 +18,6 @@ export function validateModel(model: unknown): SchemaError[] {
   const errors: SchemaError[] = [];
   explain({ schema: composeSchema, value: model, path: [] }, errors);
   return errors;
-}
-
-/** Whether a model is valid, without saying why not. */
-export function isValidModel(model: unknown): boolean {
-  return validate(model);
 }
 
 type Visit = { readonly schema: Schema; readonly value: unknown; readonly path: ModelPath };
