@@ -41,7 +41,7 @@ raft-vectors: node_modules  ## the outside cases of the consensus core (CASES=di
 
 .PHONY: docs golden
 docs: build         ## rewrites the pages that are made from tables
-	node build/support-page.ts
+	node build/docs.ts
 
 golden: build       ## rewrites the golden texts: read the diff before you commit it
 	GOLDEN=write vitest run $$(grep -rl "GOLDEN" test --include=*.test.ts)
