@@ -17,6 +17,8 @@ export class Oracles {
   readonly #applied: Map<number, Canonical> = new Map();
   readonly #byRequest: Map<string, number> = new Map();
   #highest = 0;
+  /** How often a member asked for votes. */
+  campaigns = 0;
   #checks = 0;
 
   get highest(): number {
@@ -33,6 +35,7 @@ export class Oracles {
   }
 
   role(member: string, softState: SoftState, term: number, node: StoreNode | null): void {
+    if (softState.role === 'pre-candidate') this.campaigns += 1;
     if (softState.role !== 'leader') return;
     const other = this.#leaders.get(term);
     if (other !== undefined && other !== member) throw new SimFailure(`election safety: ${other} and ${member} both lead term ${term}`);

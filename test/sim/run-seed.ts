@@ -61,7 +61,7 @@ class Run {
       if (options.isTraced === true) trace.push(`${scheduler.nowMs.toFixed(1).padStart(8)} ${text}`);
     };
     const network = new SimNetwork(scheduler, seededRandom(randomBelow(random, 0x7fffffff)), {
-      dropRate: 0, repeatRate: 0, slowRate: 0, delayMs: 1 + random.float() * 4, slowMs: 50 + random.float() * 400, messageBytesMax: 64 * 1024, isEncoded: random.float() < 0.15,
+      dropRate: 0, repeatRate: 0, slowRate: 0, delayMs: 1 + random.float() * 4, slowMs: 50 + random.float() * 400, messageBytesMax: 64 * 1024, isEncoded: random.float() < 0.15, noticeRate: 0.7,
     });
     const voterCount = [3, 3, 3, 5, 1, 2][randomBelow(random, 6)] ?? 3;
     const voters = Array.from({ length: voterCount }, (_, at) => `m${at + 1}`);

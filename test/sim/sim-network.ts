@@ -13,6 +13,8 @@ export type NetworkFaults = {
   slowMs: number;
   /** Larger messages are refused before they are parsed. */
   messageBytesMax: number;
+  /** How often a member notices that another's connection broke. */
+  noticeRate: number;
   /** Messages go through their bytes, as on a real wire. */
   isEncoded: boolean;
 };
@@ -43,7 +45,7 @@ export class SimNetwork {
   detach(member: string): void {
     if (!this.#receivers.delete(member)) return;
     for (const [other, lost] of this.#lost) {
-      if (other !== member && !this.cut.has(`${member}>${other}`) && this.#random.float() < 0.7) this.#scheduler.after(this.#random.float() * 5, () => lost(member));
+      if (other !== member && !this.cut.has(`${member}>${other}`) && this.#random.float() < this.faults.noticeRate) this.#scheduler.after(this.#random.float() * 5, () => lost(member));
     }
     this.#lost.delete(member);
   }

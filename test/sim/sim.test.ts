@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { runSeed } from './run-seed.ts';
+import { scenarios } from './scenarios.ts';
 
 test('the first seeds of the simulation hold', () => {
   const failures = Array.from({ length: 60 }, (_, at) => runSeed(at + 1)).filter((result) => result.failure !== null);
@@ -10,4 +11,8 @@ test('one seed does the same twice, event for event', () => {
   const first = runSeed(8, { isTraced: true });
   expect(runSeed(8, { isTraced: true })).toEqual(first);
   expect(first.acknowledged).toBeGreaterThan(50);
+});
+
+test.for(scenarios)('$name', ({ run }) => {
+  expect(run({})).toBeNull();
 });

@@ -216,7 +216,7 @@ export class Membership {
     switch (call.kind) {
       case 'join':
         if (removed.includes(call.memberId) && !this.#host.mutations.has('host-id-reused')) return refused(`member ${call.memberId} was removed; it can join again only under a new id`);
-        if (isMember) return null;
+        if (isMember) return this.#checkAgain(call.memberId);
         return one({ kind: this.#host.mutations.has('host-voter-before-caught-up') ? 'add-voter' : 'add-learner', member: call.memberId, context: contextOf(call) });
       case 'update':
         if (!isMember) return unknownMember(call.memberId);
@@ -232,6 +232,13 @@ export class Membership {
         return this.#checkLearner(call.byMemberId) ?? { transition: 'implicit', changes: [{ kind: 'add-voter', member: call.byMemberId }, { kind: 'remove', member: call.memberId }] };
       }
     }
+  }
+
+  /** A join that is asked again is fine as long as the member has acknowledged nothing. Later it could have lost what it acknowledged. */
+  #checkAgain(memberId: MemberId): AppError | null {
+    const found = this.#host.core.status().members.find((member) => member.member === memberId);
+    if ((found?.isLearner === true && found.match === 0) || this.#host.mutations.has('host-id-reused')) return null;
+    return refused(`${memberId} is a member already; one that lost its data joins under a new id, after the old one was removed`);
   }
 
   #checkLearner(memberId: MemberId): AppError | null {
