@@ -70,9 +70,13 @@ export class Agent {
       if (event.kind === 'exited' || event.kind === 'health') agent.#networkChanged();
       agent.#drivers.get(taskId)?.kick();
     });
-    if (memory.savedAssignment !== null) await agent.#adopt(memory.savedAssignment);
-    options.session.onMessage((message) => agent.#assign(message.assignment));
+    await agent.#adopt(memory.savedAssignment);
+    options.session.onMessage((message) => {
+      agent.#assign(message.assignment);
+      agent.#removeStrayNamespaces();
+    });
     options.session.send({ kind: 'hello', facts: options.facts });
+    agent.#reporter.open();
     return agent;
   }
 
@@ -91,14 +95,26 @@ export class Agent {
     return this.#drivers.get(taskId)?.assigned.task.containerId ?? null;
   }
 
-  /** Names are served again before anything else, for containers that ran on without us. */
-  async #adopt(assignment: Assignment): Promise<void> {
-    for (const { task } of assignment.tasks) {
-      if (this.#options.engine.containers.get(task.containerId) !== null) this.#namespaces.add(task.containerId);
-    }
-    this.#assign(assignment);
+  /**
+   * Names are served again before anything else, for containers that ran on without us. With nothing to adopt the network's rules are
+   * made all the same, so that they are there when the first container comes.
+   */
+  async #adopt(assignment: Assignment | null): Promise<void> {
+    for (const id of await this.#options.net.listNamespaces()) this.#namespaces.add(id);
+    if (assignment !== null) this.#assign(assignment);
     // A network that can't be made is told of where it matters: to the tasks that need it. The daemon must come up all the same.
-    await this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
+    const applied = this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
+    if (assignment !== null && assignment.tasks.length > 0) await applied;
+  }
+
+  /** What a crash left between the making of a namespace and the container in it, once the manager has said what there is to be. */
+  #removeStrayNamespaces(): void {
+    const known = new Set([...this.#assignment.tasks, ...[...this.#drivers.values()].map((driver) => driver.assigned)].map((one) => one.task.containerId));
+    for (const id of [...this.#namespaces].filter((one) => !known.has(one) && this.#options.engine.containers.get(one) === null)) {
+      this.#options.log.info('agent.remove-stray-namespace', { container: id });
+      this.#namespaces.delete(id);
+      this.#options.net.removeNamespace(id).catch((error: unknown) => this.#options.log.warn('agent.namespace-stays', { container: id, error: String(error) }));
+    }
   }
 
   #assign(assignment: Assignment): void {
@@ -139,6 +155,7 @@ export class Agent {
   async #removeStranger(containerId: string): Promise<void> {
     try {
       await this.#options.engine.containers.remove(containerId, { force: true, volumes: true });
+      this.#namespaces.delete(containerId);
       await this.#options.net.removeNamespace(containerId);
     } catch (error) {
       this.#options.log.warn('agent.stranger-stays', { container: containerId, error: String(error) });

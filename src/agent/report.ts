@@ -14,11 +14,18 @@ export class Reporter {
   readonly #forgotten = new Set<string>();
   #removedVolumes: string[] = [];
   #isScheduled = false;
+  #isOpen = false;
 
   constructor(options: { readonly session: AgentEnd; readonly nodeId: string; readonly defer: (callback: () => void) => void }) {
     this.#session = options.session;
     this.#nodeId = options.nodeId;
     this.#defer = options.defer;
+  }
+
+  /** Nothing is sent before the node has introduced itself: nobody would know whose report it is. */
+  open(): void {
+    this.#isOpen = true;
+    if (this.#changed.size > 0 || this.#removedVolumes.length > 0) this.#schedule();
   }
 
   tell(taskId: string, status: TaskStatus): void {
@@ -47,7 +54,7 @@ export class Reporter {
   }
 
   #schedule(): void {
-    if (this.#isScheduled) return;
+    if (this.#isScheduled || !this.#isOpen) return;
     this.#isScheduled = true;
     this.#defer(() => this.#flush());
   }

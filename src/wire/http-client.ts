@@ -1,6 +1,7 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, type Place } from '../base/app-error.ts';
+import type { Diagnostic } from '../base/diagnostic.ts';
 import { isErrorCode } from '../base/error-codes.ts';
 
 /** Talks to a daemon over its UNIX socket: one connection a call, answers as values or as lines. */
@@ -30,8 +31,8 @@ async function* readLines(socketPath: string, method: string, path: string, body
   if ((response.statusCode ?? 500) >= 400) throw errorFrom(parse(await readAll(response)));
   response.setEncoding('utf8');
   let rest = '';
-  for await (const chunk of response) {
-    rest += String(chunk);
+  for await (const chunk of chunksOf(response, signal)) {
+    rest += chunk;
     const lines = rest.split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
@@ -42,6 +43,20 @@ async function* readLines(socketPath: string, method: string, path: string, body
     }
   }
   if (!response.complete) throw lost();
+}
+
+/** A connection that breaks is the daemon's end, unless the caller broke it. */
+async function* chunksOf(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<string, void, undefined> {
+  try {
+    for await (const chunk of response) yield String(chunk);
+  } catch (error) {
+    if (signal?.aborted === true) throw signal.reason;
+    throw isBroken(error) ? lost() : error;
+  }
+}
+
+function isBroken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
 function send(socketPath: string, method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<IncomingMessage> {
@@ -100,13 +115,21 @@ function unreachableDaemon(socketPath: string, cause: Error & { readonly code?: 
 export function errorFrom(value: unknown): AppError {
   const error = isRecord(value) ? value['error'] : undefined;
   if (!isRecord(error)) return new AppError({ code: 'WIRE_BAD_JSON', message: 'the daemon failed without saying why' });
-  const { code, message, hint, at } = error;
+  const { code, message, hint, at, reasons } = error;
   return new AppError({
     code: typeof code === 'string' && isErrorCode(code) ? code : 'BASE_INTERNAL',
     message: typeof message === 'string' ? message : 'unknown failure',
     hint: typeof hint === 'string' ? hint : undefined,
     at: placeFrom(at),
+    reasons: Array.isArray(reasons) ? reasons.flatMap(reasonFrom) : undefined,
   });
+}
+
+function reasonFrom(value: unknown): Diagnostic[] {
+  if (!isRecord(value)) return [];
+  const { severity, code, message, hint, path } = value;
+  if (typeof code !== 'string' || !isErrorCode(code) || typeof message !== 'string') return [];
+  return [{ severity: severity === 'warning' ? 'warning' : 'error', code, message, line: 0, column: 0, ...(typeof hint === 'string' ? { hint } : {}), ...(typeof path === 'string' ? { path } : {}) }];
 }
 
 function placeFrom(value: unknown): Place | undefined {

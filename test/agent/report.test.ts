@@ -11,8 +11,10 @@ function reporter(): { reporter: Reporter; sent: AgentMessage[]; turn: () => voi
   const sent: AgentMessage[] = [];
   const deferred: (() => void)[] = [];
   const session = { send: (message: AgentMessage) => void sent.push(message), onMessage: () => undefined, onClose: () => undefined, close: () => undefined };
+  const made = new Reporter({ session, nodeId: 'n', defer: (callback) => void deferred.push(callback) });
+  made.open();
   return {
-    reporter: new Reporter({ session, nodeId: 'n', defer: (callback) => void deferred.push(callback) }),
+    reporter: made,
     sent,
     turn: () => deferred.splice(0).forEach((callback) => callback()),
   };
@@ -46,4 +48,17 @@ test('a task that is forgotten in the same turn still has its last word sent', (
   one.tellAll();
   turn();
   expect(sent).toHaveLength(1);
+});
+
+test('what is told before the node has introduced itself is sent after it', () => {
+  const sent: AgentMessage[] = [];
+  const deferred: (() => void)[] = [];
+  const one = new Reporter({ session: { send: (message) => void sent.push(message), onMessage: () => undefined, onClose: () => undefined, close: () => undefined }, nodeId: 'n', defer: (callback) => void deferred.push(callback) });
+  one.tell('a', status('running'));
+  one.tellVolumeRemoved('v');
+  deferred.splice(0).forEach((callback) => callback());
+  expect(sent).toEqual([]);
+  one.open();
+  deferred.splice(0).forEach((callback) => callback());
+  expect(sent).toMatchObject([{ report: { tasks: [{ taskId: 'a' }], removedVolumes: ['v'] } }]);
 });
