@@ -1,3 +1,4 @@
+import type { Diagnostic } from './diagnostic.ts';
 import type { ErrorCode } from './error-codes.ts';
 
 /** Where an error sits: in a file (line and column from 1) or on a named object. */
@@ -12,6 +13,8 @@ export type AppErrorFields = {
   /** What to do about it, pasteable where possible. */
   readonly hint?: string | undefined;
   readonly at?: Place | undefined;
+  /** Where there are several, or each is of a place in the application: all of them, by their paths in the model. */
+  readonly reasons?: readonly Diagnostic[] | undefined;
   readonly cause?: unknown;
 };
 
@@ -20,6 +23,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly at: Place | undefined;
+  readonly reasons: readonly Diagnostic[];
 
   constructor(fields: AppErrorFields) {
     super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -27,15 +31,17 @@ export class AppError extends Error {
     this.code = fields.code;
     this.hint = fields.hint;
     this.at = fields.at;
+    this.reasons = fields.reasons ?? [];
   }
 
   /** The wire form; the cause stays here. */
-  toJSON(): { code: ErrorCode; message: string; hint?: string; at?: Place } {
+  toJSON(): { code: ErrorCode; message: string; hint?: string; at?: Place; reasons?: readonly Diagnostic[] } {
     return {
       code: this.code,
       message: this.message,
       ...(this.hint === undefined ? {} : { hint: this.hint }),
       ...(this.at === undefined ? {} : { at: this.at }),
+      ...(this.reasons.length === 0 ? {} : { reasons: this.reasons }),
     };
   }
 }

@@ -1,7 +1,9 @@
 import { relative } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { Provided } from '../spec/input.ts';
+import type { Project } from '../model/project.ts';
+import type { Loaded, Provided } from '../spec/input.ts';
+import { ExitWith } from './context.ts';
 import type { Reader, ReadHost } from './read-project.ts';
 
 /** Where findings are printed, and what of the process the printing needs. */
@@ -21,6 +23,34 @@ export async function refuse(host: DiagnosticsHost, diagnostics: readonly Diagno
   host.err.write(await printed(host, diagnostics, reader));
   const errors = diagnostics.filter((one) => one.severity === 'error');
   throw new AppError({ code: 'CLI_INVALID_PROJECT', message: errors.length === 1 ? 'the project has an error' : `the project has ${errors.length} errors` });
+}
+
+/**
+ * Prints why the daemon refused, each reason at its place in the files, and ends with 1. In: the project as it was sent, to read the paths by.
+ */
+export async function refuseByFile(host: DiagnosticsHost, error: AppError, loaded: { readonly project: Project; readonly locate: Loaded['locate']; readonly reader: Reader }): Promise<never> {
+  const diagnostics = error.reasons.map((one): Diagnostic => (one.path === undefined ? one : { ...one, ...loaded.locate(segmentsOf(one.path, loaded.project)) }));
+  host.err.write(await printed(host, diagnostics, loaded.reader));
+  if (error.code === 'CLUSTER_DEPLOYMENT_REFUSED') throw new AppError({ code: error.code, message: `the application was refused for ${diagnostics.length} reasons; nothing was changed` });
+  throw new ExitWith(1);
+}
+
+/** `services.web.ports[0]` as its parts. A name may have dots in it, so the model is asked which part is a name. */
+export function segmentsOf(path: string, model: unknown): string[] {
+  const parts: string[] = [];
+  let rest = path;
+  let node: unknown = model;
+  while (rest !== '') {
+    const index = /^\[([^\]]*)\]\.?/.exec(rest);
+    const names = typeof node === 'object' && node !== null ? Object.keys(node) : [];
+    const known = names.filter((name) => rest === name || rest.startsWith(`${name}.`) || rest.startsWith(`${name}[`)).sort((a, b) => b.length - a.length)[0];
+    const part = index === null ? (known ?? rest.split(/[.[]/, 1)[0] ?? rest) : (index[1] ?? '');
+    rest = index === null ? rest.slice(part.length).replace(/^\./, '') : rest.slice(index[0].length);
+    parts.push(part);
+    node = typeof node === 'object' && node !== null ? Object.entries(node).find(([name]) => name === part)?.[1] : undefined;
+    if (part === '' && index === null) break;
+  }
+  return parts;
 }
 
 async function printed(host: DiagnosticsHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<string> {

@@ -1,34 +1,47 @@
+import { isAppError } from '../base/app-error.ts';
+import type { Diagnostic } from '../base/diagnostic.ts';
+import { refusalOf } from '../base/refusal.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Queries } from '../manager/queries.ts';
 import type { Deployment } from '../model/deployment.ts';
 import type { ChangeEvent } from '../model/progress.ts';
 import type { Service } from '../model/project.ts';
 import type { Net } from '../net/net.ts';
+import { factsQuick } from '../os/quick-files.ts';
 import { pullAll, type WantedImage } from './api/images.ts';
 
 export type Preflight = { readonly engine: Engine; readonly net: Net; readonly queries: Queries };
 
 /**
- * Before anything changes: every image is fetched, and every port that the project does not hold already is free. What fails
- * here leaves all as it was.
+ * Before anything changes: what the host is to have is there, every port that the project does not hold already is free, and every image
+ * is fetched. What fails here leaves all as it was. Errors: those of `refusalOf`, each reason with its path in the model.
  */
 export async function* preflight(on: Preflight, deployment: Deployment, signal: AbortSignal): AsyncGenerator<ChangeEvent, void, undefined> {
   const services = selectedServices(deployment);
-  await on.net.checkPortsFree(newPorts(on.queries, deployment.project.name, services));
-  const images = new Map<string, WantedImage>();
-  for (const service of services) {
+  const problems = [...services.flatMap(missingPaths), ...(await takenPorts(on, deployment.project.name, services))];
+  if (problems.length > 0) throw refusalOf(problems);
+  const images = new Map<string, WantedImage & { readonly path: string }>();
+  for (const [name, service] of services) {
     if (service.image === undefined) continue;
-    const wanted: WantedImage = { reference: service.image, platform: service.platform, policy: policyOf(service, deployment) };
+    const wanted = { reference: service.image, platform: service.platform, policy: policyOf(service, deployment), path: `services.${name}.image` };
     const known = images.get(service.image);
     if (known === undefined || wanted.policy === 'always') images.set(service.image, wanted);
   }
-  yield* pullAll(on.engine, [...images.values()], { ignoreFailures: false, signal });
+  const failures: Diagnostic[] = [];
+  const onFailure = (reference: string, error: unknown): void => {
+    if (!isAppError(error)) throw error;
+    failures.push({ severity: 'error', code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), line: 0, column: 0, path: images.get(reference)?.path ?? 'services' });
+  };
+  yield* pullAll(on.engine, [...images.values()], { onFailure, signal });
+  if (failures.length > 0) throw refusalOf(failures);
 }
 
+type Named = readonly [name: string, service: Service];
+
 /** The named services and what they need; all without names. */
-function selectedServices(deployment: Deployment): readonly Service[] {
+function selectedServices(deployment: Deployment): readonly Named[] {
   const { project, options } = deployment;
-  if (options.services.length === 0) return Object.values(project.services);
+  if (options.services.length === 0) return Object.entries(project.services);
   const chosen = new Set<string>();
   const visit = (name: string): void => {
     const service = project.services[name];
@@ -37,7 +50,7 @@ function selectedServices(deployment: Deployment): readonly Service[] {
     if (!options.noDeps) for (const dependency of Object.keys(service.depends_on ?? {})) visit(dependency);
   };
   for (const name of options.services) visit(name);
-  return [...chosen].flatMap((name) => project.services[name] ?? []);
+  return Object.entries(project.services).filter(([name]) => chosen.has(name));
 }
 
 function policyOf(service: Service, deployment: Deployment): WantedImage['policy'] {
@@ -46,15 +59,47 @@ function policyOf(service: Service, deployment: Deployment): WantedImage['policy
   return 'missing';
 }
 
+type WantedPort = { readonly hostIp: string; readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly path: string };
+
+async function takenPorts(on: Preflight, projectName: string, services: readonly Named[]): Promise<Diagnostic[]> {
+  const ports = newPorts(on.queries, projectName, services);
+  try {
+    await on.net.checkPortsFree(ports);
+    return [];
+  } catch {
+    // Asked again one by one: which of them it is.
+    const found = await Promise.all(ports.map(async (port) => [port, await on.net.checkPortsFree([port]).then(() => null, (error: unknown) => error)] as const));
+    return found.flatMap(([port, error]): Diagnostic[] => {
+      if (error === null) return [];
+      if (!isAppError(error)) throw error;
+      return [{ severity: 'error', code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), line: 0, column: 0, path: port.path }];
+    });
+  }
+}
+
 /** Single ports that the file names; one of a range is chosen later, among those that are free. */
-function newPorts(queries: Queries, projectName: string, services: readonly Service[]): { hostIp: string; port: number; protocol: 'tcp' | 'udp' }[] {
+function newPorts(queries: Queries, projectName: string, services: readonly Named[]): WantedPort[] {
   const held = new Set(queries.tasks(projectName).flatMap((task) => task.ports.map((port) => `${port.protocol} ${port.hostPort}`)));
-  return services
-    .flatMap((service) => service.ports ?? [])
-    .flatMap((port) => {
+  return services.flatMap(([name, service]) =>
+    (service.ports ?? []).flatMap((port, index): WantedPort[] => {
       const number = Number(port.published ?? '');
       const protocol = port.protocol === 'udp' ? 'udp' : 'tcp';
       if (!Number.isInteger(number) || number === 0 || held.has(`${protocol} ${number}`)) return [];
-      return [{ hostIp: port.host_ip ?? '0.0.0.0', port: number, protocol }];
-    });
+      return [{ hostIp: port.host_ip ?? '0.0.0.0', port: number, protocol, path: `services.${name}.ports[${index}]` }];
+    }),
+  );
+}
+
+/** Files and devices of the host that nobody makes for a service. */
+function missingPaths([name, service]: Named): Diagnostic[] {
+  const missing = (code: Diagnostic['code'], path: string, message: string, hint: string): Diagnostic => ({ severity: 'error', code, message, hint, line: 0, column: 0, path: `services.${name}.${path}` });
+  const binds = (service.volumes ?? []).flatMap((mount, index) => {
+    const { source = '' } = mount;
+    if (mount.type !== 'bind' || mount.bind?.create_host_path !== false || factsQuick(source) !== null) return [];
+    return [missing('ENGINE_MOUNT_SOURCE', `volumes[${index}]`, `service ${name}: ${source} does not exist, and is to be mounted on ${mount.target ?? ''}`, `mkdir -p ${source}, or leave create_host_path out`)];
+  });
+  const devices = (service.devices ?? []).flatMap(({ source = '' }, index) =>
+    source === '' || factsQuick(source) !== null ? [] : [missing('ENGINE_DEVICE_UNKNOWN', `devices[${index}]`, `service ${name}: there is no device ${source} on this host`, 'name a device that `ls /dev` shows')],
+  );
+  return [...binds, ...devices];
 }

@@ -1,5 +1,5 @@
-import { AppError } from '../base/app-error.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
+import { refusalOf } from '../base/refusal.ts';
 import { decideDown, decideRemove, decideRestart, decideScale, decideStart, decideStop, type DownOptions, type StopOptions } from '../cluster/decide/commands.ts';
 import { patch } from '../cluster/decide/draft.ts';
 import { decideStack, type StackDecision } from '../cluster/decide/stack.ts';
@@ -93,20 +93,10 @@ function servicesOf(changes: readonly Change[]): string[] {
   return [...names].sort();
 }
 
-/** Errors: the one reason's own code, or CLUSTER_DEPLOYMENT_REFUSED with all of them, a line each. */
+/** Errors: those of `refusalOf`. */
 function refuseIfAny(decision: StackDecision): StackDecision {
   if (!decision.isRefused) return decision;
-  const errors = decision.diagnostics.filter((one) => one.severity === 'error');
-  const [first] = errors;
-  if (errors.length === 1 && first !== undefined) {
-    throw new AppError({ code: first.code, message: first.message, hint: first.hint, ...(first.path === undefined ? {} : { at: { kind: 'object', object: first.path } }) });
-  }
-  const hints = [...new Set(errors.flatMap((one) => one.hint ?? []))];
-  throw new AppError({ code: 'CLUSTER_DEPLOYMENT_REFUSED', message: `the application was refused for ${errors.length} reasons:\n${errors.map(lineOf).join('\n')}`, hint: hints.join('; ') });
-}
-
-function lineOf(one: Diagnostic): string {
-  return `  ${one.code} ${one.path === undefined ? '' : `${one.path}: `}${one.message}`;
+  throw refusalOf(decision.diagnostics.filter((one) => one.severity === 'error'));
 }
 
 function warningOf(one: Diagnostic): Warning {

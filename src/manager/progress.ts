@@ -1,9 +1,10 @@
 import { AppError, isAppError } from '../base/app-error.ts';
+import type { Diagnostic } from '../base/diagnostic.ts';
 import { isErrorCode } from '../base/error-codes.ts';
 import { hasEnded, isAlive, isCurrent, isLeaving } from '../cluster/decide/facts.ts';
 import { servicesOfProject, tasksOfService, type View } from '../cluster/state/view.ts';
 import type { StoreEvent } from '../model/entry.ts';
-import type { NetworkObject, TaskObject, VolumeObject } from '../model/objects.ts';
+import type { NetworkObject, ObjectError, TaskObject, VolumeObject } from '../model/objects.ts';
 import type { ChangeEvent, Goal, ProgressEvent } from '../model/progress.ts';
 import { failureOf, hasSuccessor, judgeGoal, sharesSlot, serviceOf, type GoalVerdict } from './goals.ts';
 import type { ClusterStore, Commit } from './store/store.ts';
@@ -52,7 +53,12 @@ function settled(verdict: GoalVerdict): boolean {
   if (first === undefined) return false;
   const { code, message, hint } = first.error;
   const more = others.filter((one) => one.error.message !== message).map((one) => `\n${one.error.message}`).join('');
-  throw new AppError({ code: isErrorCode(code) ? code : 'CLUSTER_TASK_FAILED', message: `${message}${more}`, hint: hint ?? undefined, at: { kind: 'object', object: first.task.containerName } });
+  throw new AppError({ code: isErrorCode(code) ? code : 'CLUSTER_TASK_FAILED', message: `${message}${more}`, hint: hint ?? undefined, at: { kind: 'object', object: first.task.containerName }, reasons: verdict.failures.map(reasonOf) });
+}
+
+function reasonOf({ task, error }: { readonly task: TaskObject; readonly error: ObjectError }): Diagnostic {
+  const key = error.code === 'ENGINE_COMMAND_NOT_FOUND' ? '.command' : '';
+  return { severity: 'error', code: isErrorCode(error.code) ? error.code : 'CLUSTER_TASK_FAILED', message: error.message, ...(error.hint === null ? {} : { hint: error.hint }), line: 0, column: 0, path: `services.${task.serviceName}${key}` };
 }
 
 /** The courses that lines take; what is passed over between two commits is filled in. */

@@ -1,5 +1,6 @@
 import { AppError } from '../../base/app-error.ts';
 import { base64FromBytes } from '../../base/base64.ts';
+import type { Diagnostic } from '../../base/diagnostic.ts';
 import { nearestWord } from '../../base/nearest.ts';
 import type { Deployment } from '../../model/deployment.ts';
 import type { ConfigSource, Project, SecretSource, Service } from '../../model/project.ts';
@@ -9,10 +10,15 @@ import type { Loaded } from '../../spec/input.ts';
 import { load } from '../../spec/load.ts';
 import type { CliContext } from '../context.ts';
 import { hasError, refuse, warn } from '../project-diagnostics.ts';
-import { findProject, newReader, runLoader } from '../read-project.ts';
+import { findProject, newReader, runLoader, type Reader } from '../read-project.ts';
 import type { ComposeFlags } from './flags.ts';
 
-export type LoadedProject = { readonly name: string; readonly deployment: Omit<Deployment, 'options'> };
+export type LoadedProject = {
+  readonly name: string;
+  readonly deployment: Omit<Deployment, 'options'>;
+  /** Where things stand in the files, for what is found later. */
+  readonly files: { readonly project: Project; readonly locate: Loaded['locate']; readonly reader: Reader };
+};
 
 export type LoadOptions = {
   readonly services: readonly string[];
@@ -23,11 +29,12 @@ export type LoadOptions = {
 
 /** Loads the project that the flags mean, whole, with the content of its secrets and configs; errors were printed when it throws. */
 export async function loadProject(context: CliContext, flags: ComposeFlags, options: LoadOptions): Promise<LoadedProject> {
-  const loaded = await loadFiles(context, flags);
+  const { loaded, reader } = await loadFiles(context, flags);
   const { project } = loaded;
   noSuchService({ name: project.name, serviceNames: Object.keys(project.services) }, [...options.services, ...Object.keys(options.scale)]);
   const chosen = options.isDependenciesLeftOut === true && options.services.length > 0 ? pick(project, options.services) : project;
   const contents = readContents(chosen, loaded);
+  if (contents.problems.length > 0) return refuse(context, contents.problems, reader);
   return {
     name: project.name,
     deployment: {
@@ -37,7 +44,9 @@ export async function loadProject(context: CliContext, flags: ComposeFlags, opti
       serviceHashes: Object.fromEntries(Object.entries(chosen.services).map(([name, service]) => [name, serviceHash(service)])),
       secretData: contents.secretData,
       configData: contents.configData,
+      disabledServices: Object.keys(loaded.disabledServices),
     },
+    files: { project, locate: loaded.locate, reader },
   };
 }
 
@@ -50,7 +59,7 @@ export async function projectNameOf(context: CliContext, flags: ComposeFlags): P
     const found = findProject(context, flags);
     if (found.input.files.length === 0) return { name: explicit, serviceNames: null };
   }
-  const { project } = await loadFiles(context, flags);
+  const { project } = (await loadFiles(context, flags)).loaded;
   return { name: project.name, serviceNames: Object.keys(project.services) };
 }
 
@@ -64,7 +73,7 @@ export function noSuchService(project: ProjectName, names: readonly string[]): v
   throw new AppError({ code: 'CLI_NO_SUCH_SERVICE', message: `no such service: ${unknown.join(', ')}`, hint: near === undefined ? `services: ${known.join(', ')}` : `did you mean \`${near}\`? services: ${known.join(', ')}` });
 }
 
-async function loadFiles(context: CliContext, flags: ComposeFlags): Promise<Loaded> {
+async function loadFiles(context: CliContext, flags: ComposeFlags): Promise<{ readonly loaded: Loaded; readonly reader: Reader }> {
   const found = findProject(context, flags);
   if (found.input.files.length === 0) {
     throw new AppError({ code: 'CLI_NO_COMPOSE_FILE', message: `no compose file in ${context.cwd} or above it`, hint: 'compose.yaml, compose.yml, docker-compose.yml and docker-compose.yaml are looked for; or name one: flotilla compose -f FILE …' });
@@ -74,32 +83,33 @@ async function loadFiles(context: CliContext, flags: ComposeFlags): Promise<Load
   const diagnostics = [...found.diagnostics, ...result.diagnostics];
   if (result.kind === 'failed' || hasError(diagnostics)) return refuse(context, diagnostics, reader);
   await warn(context, diagnostics, reader);
-  return result;
+  return { loaded: result, reader };
 }
 
 function pick(project: Project, names: readonly string[]): Project {
   return { ...project, services: Object.fromEntries(names.flatMap((name): [string, Service][] => (project.services[name] === undefined ? [] : [[name, project.services[name]]]))) };
 }
 
-type Contents = { readonly secretData: Record<string, string>; readonly configData: Record<string, string> };
+type Contents = { readonly secretData: Record<string, string>; readonly configData: Record<string, string>; readonly problems: readonly Diagnostic[] };
 
 /** The bytes of every secret and config that is used and not external, as base64. All that are missing are told at once. */
 function readContents(project: Project, loaded: Loaded): Contents {
   const used = (key: 'secrets' | 'configs'): ReadonlySet<string> => new Set(Object.values(project.services).flatMap((service) => (service[key] ?? []).map((use) => use.source ?? '')));
-  const problems: string[] = [];
-  const read = (kind: string, sources: Readonly<Record<string, SecretSource | ConfigSource>> | undefined, names: ReadonlySet<string>): Record<string, string> => {
+  const problems: Diagnostic[] = [];
+  const read = (kind: 'secret' | 'config', sources: Readonly<Record<string, SecretSource | ConfigSource>> | undefined, names: ReadonlySet<string>): Record<string, string> => {
     const contents: Record<string, string> = {};
     for (const [name, source] of Object.entries(sources ?? {})) {
       if (source.external === true || !names.has(name)) continue;
       const found = contentOf(source, loaded);
-      if (typeof found === 'string') problems.push(`${kind} ${name}: ${found}`);
+      if (typeof found === 'string') {
+        const path = [`${kind}s`, name, source.file === undefined ? (source.environment === undefined ? '' : 'environment') : 'file'].filter((part) => part !== '');
+        problems.push({ severity: 'error', code: 'CLI_FILE_UNREADABLE', message: `${kind} ${name}: ${found}`, hint: source.file === undefined ? 'set it, or name a file' : 'make the file, or name another', line: 0, column: 0, path: path.join('.'), ...loaded.locate(path) });
+      }
       else contents[name] = base64FromBytes(found.bytes);
     }
     return contents;
   };
-  const contents = { secretData: read('secret', project.secrets, used('secrets')), configData: read('config', project.configs, used('configs')) };
-  if (problems.length > 0) throw new AppError({ code: 'CLI_FILE_UNREADABLE', message: problems.join('; '), hint: 'nothing was changed' });
-  return contents;
+  return { secretData: read('secret', project.secrets, used('secrets')), configData: read('config', project.configs, used('configs')), problems };
 }
 
 /** The bytes, or why there are none. */

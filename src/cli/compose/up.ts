@@ -5,6 +5,7 @@ import type { ApiClient } from '../../wire/http-client.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { followProject } from '../follow-logs.ts';
 import { printModes, progressPrinter, type PrintModes } from '../print/modes.ts';
+import { refuseByFile } from '../project-diagnostics.ts';
 import { runChange } from '../run-change.ts';
 import { loadProject, type LoadedProject } from './load-project.ts';
 import { refuseFlags } from './not-yet.ts';
@@ -22,13 +23,18 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
   const deployment: Deployment = { ...loaded.deployment, options: deploymentOptions(services, options) };
   const isDetached = options['detach'] === true || options['wait'] === true || options['start'] === false;
   const goal: Goal = options['start'] === false ? 'created' : options['wait'] === true ? 'healthy' : 'started';
-  const deploy = (): Promise<void> =>
-    runChange({
+  const deploy = async (): Promise<void> => {
+    const change = runChange({
       client, context,
       printer: progressPrinter(context, options['quietPull'] === true && modes.progress === 'plain' ? { ...modes, progress: 'plain' } : modes, options['start'] === false ? 'create' : 'up'),
       path: `/v1/projects/${encodeURIComponent(loaded.name)}/up`,
       body: { deployment, goal, timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']) },
     });
+    await change.catch((error: unknown) => {
+      if (isAppError(error) && error.reasons.length > 0) return refuseByFile(context, error, loaded.files);
+      throw error;
+    });
+  };
   if (isDetached) return deploy();
   await attached({ context, client, loaded, options, modes, services, deploy });
 }

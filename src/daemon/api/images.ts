@@ -16,7 +16,7 @@ export function imageRoutes(engine: Engine): readonly Route[] {
       path: '/v1/images/pull',
       handle: async ({ body, signal }) => {
         const given = asRecord(body, 'the request');
-        return { kind: 'lines', values: pullAll(engine, readImages(given['images']), { ignoreFailures: given['ignoreFailures'] === true, signal }) };
+        return { kind: 'lines', values: pullOrFail(engine, readImages(given['images']), { ignoreFailures: given['ignoreFailures'] === true, signal }) };
       },
     },
     {
@@ -36,23 +36,28 @@ export function imageRoutes(engine: Engine): readonly Route[] {
   ];
 }
 
-/** Pulls side by side; one line an image, one a layer. All failures are told; the first is thrown at the end. */
-export async function* pullAll(engine: Engine, images: readonly WantedImage[], options: { readonly ignoreFailures: boolean; readonly signal: AbortSignal }): AsyncGenerator<ChangeEvent, void, undefined> {
-  const queue = new EventQueue<ChangeEvent>(1000);
+/** All failures are told; the first is thrown at the end. */
+async function* pullOrFail(engine: Engine, images: readonly WantedImage[], options: { readonly ignoreFailures: boolean; readonly signal: AbortSignal }): AsyncGenerator<ChangeEvent, void, undefined> {
   const failures: unknown[] = [];
+  yield* pullAll(engine, images, { onFailure: (_reference, error) => void failures.push(error), signal: options.signal });
+  if (failures.length > 0 && !options.ignoreFailures) throw failures[0];
+}
+
+/** Pulls side by side; one line an image, one a layer. Each failure is told when it comes; the others go on. */
+export async function* pullAll(engine: Engine, images: readonly WantedImage[], options: { readonly onFailure: (reference: string, error: unknown) => void; readonly signal: AbortSignal }): AsyncGenerator<ChangeEvent, void, undefined> {
+  const queue = new EventQueue<ChangeEvent>(1000);
   const work = Promise.all(
     images.map(async (image) => {
       try {
         await pullOne(engine, image, options.signal, (event) => void queue.push(event));
       } catch (error) {
-        failures.push(error);
+        options.onFailure(image.reference, error);
         void queue.push(progress(image.reference, 'error', 'Error', error instanceof Error ? error.message : String(error)));
       }
     }),
   ).then(() => queue.end(), (error: unknown) => queue.end(error));
   yield* queue;
   await work;
-  if (failures.length > 0 && !options.ignoreFailures) throw failures[0];
 }
 
 async function pullOne(engine: Engine, image: WantedImage, signal: AbortSignal, push: (event: ChangeEvent) => void): Promise<void> {
