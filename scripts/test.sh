@@ -19,7 +19,7 @@ suite() {  # suite NAME COMMAND…: runs it and adds what vitest counted
 
 counted() {  # counted NAME COMMAND…: runs a command whose last line is N passed, N failed
   local name=$1 last; shift
-  last=$("$@" 2>&1 | tee /dev/stderr | tail -1)
+  last=$("$@" 2>&1 | tee >(cat >&2) | tail -1)
   if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
   else
