@@ -1,14 +1,16 @@
 /**
- * Which keys of the compose language this version honours, and why it refuses the others: one table, from which the deployment
- * refuses, the documents are generated and `config --check` answers. Paths are below the object; `*` is any name or index.
- * A key that is not here is not of the language: the loader has refused it by then.
+ * Which keys of the compose language this version honours, and why it refuses the others: one table, from which the command and
+ * the deployment refuse (model/refusals.ts), docs/compose-support.md is made and `config --check-target` answers. Paths are
+ * below the object; `*` is any name or index. A key that is not here is not of the language: the loader has refused it by then.
  */
 export type KeySupport =
   | { readonly kind: 'honoured'; readonly note?: string }
   /** Settled before a deployment by the command itself: there is nothing left of it for a container. */
   | { readonly kind: 'resolved'; readonly by: string }
-  /** Honoured for some values; `decide` in cluster/lower/refuse.ts knows which. */
+  /** Honoured for some values; model/support-values.ts knows which. */
   | { readonly kind: 'partly'; readonly reason: string; readonly hint: string }
+  /** Without effect here, and harmless so: it is said in a warning. */
+  | { readonly kind: 'unheeded'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string; readonly hint: string };
 
 const honoured: KeySupport = { kind: 'honoured' };
@@ -24,6 +26,10 @@ function resolved(by: string): KeySupport {
 
 function partly(reason: string, hint: string): KeySupport {
   return { kind: 'partly', reason, hint };
+}
+
+function unheeded(reason: string): KeySupport {
+  return { kind: 'unheeded', reason };
 }
 
 function refused(reason: string, hint: string): KeySupport {
@@ -101,14 +107,14 @@ export const serviceKeySupport: Readonly<Record<string, KeySupport>> = {
   privileged: honoured,
   profiles: resolved('the loader'),
   provider: refused('services of outside providers are not run yet', 'remove the service, or run what it provides as a container'),
-  pull_policy: partly('this policy is not known', 'use always, missing, if_not_present, never, daily, weekly or every_…'),
+  pull_policy: partly('images are neither built nor refreshed by age yet', 'use always, missing, if_not_present or never'),
   pull_refresh_after: refused('images are not refreshed by age yet', 'use pull_policy: always'),
   read_only: honoured,
   restart: honoured,
   runtime: refused('the runtime is chosen by the daemon', 'remove the key'),
   scale: honoured,
   secrets: honoured,
-  security_opt: partly('AppArmor and SELinux profiles are not set', 'use seccomp=…, no-new-privileges, apparmor=unconfined or label=disable'),
+  security_opt: partly('profiles of AppArmor and SELinux are not set, and those of seccomp are not read from files', 'use seccomp=unconfined, no-new-privileges, apparmor=unconfined or label=disable'),
   shm_size: honoured,
   stdin_open: honoured,
   stop_grace_period: honoured,
@@ -131,13 +137,12 @@ export const serviceKeySupport: Readonly<Record<string, KeySupport>> = {
 export const serviceSubkeySupport: Readonly<Record<string, KeySupport>> = {
   'deploy.endpoint_mode': partly('a service has no virtual address yet: its name answers with the addresses of its containers', 'use endpoint_mode: dnsrr, or remove the key'),
   'deploy.mode': partly('services are replicated', 'use mode: replicated, or remove the key'),
-  'deploy.labels': noted('labels of the service'),
+  'deploy.labels': unheeded('nothing reads labels of a service yet; `labels` are those of its containers'),
   'deploy.placement.preferences': noted('with one node there is nothing to choose'),
-  'deploy.resources.limits.devices': refused('devices are not limited', 'remove the key'),
   'deploy.resources.reservations.devices': refused('devices are not reserved yet', 'pass the device files by `devices`'),
   'deploy.resources.reservations.generic_resources': refused('generic resources are not counted yet', 'remove the key'),
-  'deploy.rollback_config': noted('rolling updates are stop first, one after the other, as of `compose up`'),
-  'deploy.update_config': noted('rolling updates are stop first, one after the other, as of `compose up`'),
+  'deploy.rollback_config': unheeded('nothing is rolled back by itself yet'),
+  'deploy.update_config': unheeded('`up` replaces the containers of a service at once yet, each stopped before its successor starts'),
   'networks.*.driver_opts': refused('options of a driver are not known for a single endpoint', 'remove the key'),
   'networks.*.interface_name': refused('interfaces are named eth0, eth1, … by priority', 'remove the key and order the networks by `priority`'),
   'networks.*.link_local_ips': refused('addresses of the link are not assigned', 'remove the key'),
@@ -148,8 +153,16 @@ export const serviceSubkeySupport: Readonly<Record<string, KeySupport>> = {
   'ports.*.protocol': partly('protocols are tcp and udp', 'use tcp or udp'),
 };
 
-/** Keys of networks, volumes, secrets and configs at the top of the file. */
+/** Keys at the top of the file, and below its networks, volumes, secrets and configs. */
 export const topLevelKeySupport: Readonly<Record<string, KeySupport>> = {
+  version: noted('it has no meaning any more'),
+  name: honoured,
+  include: resolved('the loader'),
+  services: honoured,
+  networks: honoured,
+  volumes: honoured,
+  secrets: honoured,
+  configs: honoured,
   'networks.*.driver': partly('networks are routed by the daemon; the drivers bridge and overlay are taken as that', 'use driver bridge or overlay, or remove the key; for the host\'s network use `network_mode: host`'),
   'networks.*.driver_opts': partly('this option of the driver is not known', 'use com.docker.network.driver.mtu, or remove the option'),
   'networks.*.enable_ipv4': partly('every network has IPv4 addresses', 'remove the key'),

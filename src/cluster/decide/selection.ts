@@ -1,4 +1,5 @@
 import { graphOf } from '../../graph/graph.ts';
+import { restartedWith, withDependencies } from '../../graph/order.ts';
 import type { Project } from '../../model/project.ts';
 
 /** Which services a command is about. */
@@ -16,30 +17,10 @@ export function select(project: Pick<Project, 'services'>, options: { readonly s
   const unknown = [...new Set(options.services)].filter((name) => !known.includes(name)).sort();
   const named = options.services.length === 0 ? known : known.filter((name) => options.services.includes(name));
   if (!options.withDependencies || options.services.length === 0) return { named, all: named, unknown };
-  const graph = graphOf(project);
-  const all = new Set(named);
-  const queue = [...named];
-  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-    for (const edge of graph.needs.get(name) ?? []) {
-      if (all.has(edge.to)) continue;
-      all.add(edge.to);
-      queue.push(edge.to);
-    }
-  }
-  return { named, all: [...all].sort(), unknown };
+  return { named, all: withDependencies(graphOf(project), named, { withOptional: true }), unknown };
 }
 
 /** `named` and whoever wants to be restarted with them. */
 export function withRestartedDependents(project: Pick<Project, 'services'>, named: readonly string[]): string[] {
-  const graph = graphOf(project);
-  const all = new Set(named);
-  const queue = [...named];
-  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-    for (const edge of graph.neededBy.get(name) ?? []) {
-      if (!edge.isRestarted || all.has(edge.from)) continue;
-      all.add(edge.from);
-      queue.push(edge.from);
-    }
-  }
-  return [...all].sort();
+  return [...new Set([...named, ...restartedWith(graphOf(project), named)])].sort();
 }

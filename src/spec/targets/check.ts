@@ -1,76 +1,22 @@
 import type { Project } from '../../model/project.ts';
-import { serviceKeys } from './service-keys.ts';
-import type { KeyRow, Target, Verdict } from './target.ts';
-import { topKeys } from './top-keys.ts';
+import { keyRefusals } from '../../model/refusals.ts';
+import { tiesOf } from './ties.ts';
 
-/** A key of a project that a target refuses, or that ties the service to a node. */
-export type TargetFinding = {
-  readonly path: readonly (string | number)[];
-  readonly kind: 'refused' | 'bound';
-  readonly reason: string;
-};
+/** Where an application can run: on one node, or on many. */
+export type Target = 'laptop' | 'cluster';
 
-/** What is known of a key and of those below it. */
-type Branch = { row: KeyRow | undefined; readonly below: Map<string, Branch> };
+/** A key that a target refuses, that has no effect there, or that ties its service to a node. */
+export type TargetFinding = { readonly kind: 'refused' | 'unheeded' | 'bound'; readonly path: readonly string[]; readonly reason: string; readonly hint?: string };
 
 /**
- * Lists each key of a project that `target` would refuse, and each that ties a service to one node there.
- * A key that is absent, null, false or empty asks for nothing and is passed over.
+ * Lists each key of a project that `target` would refuse, each that has no effect, and, on a cluster, each that ties a service
+ * to a node. What is refused is what a deployment refuses: both go by model/support.ts.
  */
 export function checkTarget(project: Project, target: Target): TargetFinding[] {
-  const findings: TargetFinding[] = [];
-  visit({ branch: table, value: project, path: [], target }, findings);
-  for (const [name, service] of Object.entries(project.services)) {
-    const replicas = service.deploy?.replicas ?? service.scale ?? 1;
-    if (service.container_name !== undefined && replicas > 1) {
-      findings.push({ path: ['services', name, 'container_name'], kind: 'refused', reason: `a fixed name allows one copy, and ${replicas} are asked for` });
-    }
-  }
-  return findings;
-}
-
-/** Every row, with service keys below `services.*`. */
-export function allRows(): readonly KeyRow[] {
-  return [...topKeys, ...serviceKeys.map((row) => ({ ...row, key: `services.*.${row.key}` }))];
-}
-
-function treeOf(rows: readonly KeyRow[]): Branch {
-  const root: Branch = { row: undefined, below: new Map() };
-  for (const row of rows) {
-    let branch = root;
-    for (const step of row.key.split('.')) {
-      const next = branch.below.get(step) ?? { row: undefined, below: new Map<string, Branch>() };
-      branch.below.set(step, next);
-      branch = next;
-    }
-    branch.row = row;
-  }
-  return root;
-}
-
-const table = treeOf(allRows());
-
-type Visit = { readonly branch: Branch; readonly value: unknown; readonly path: readonly (string | number)[]; readonly target: Target };
-
-function visit({ branch, value, path, target }: Visit, findings: TargetFinding[]): void {
-  if (asksNothing(value) && !(value === false && branch.row?.values !== undefined)) return;
-  const verdict = branch.row === undefined ? undefined : verdictOf(branch.row, value, target);
-  if (verdict !== undefined && verdict.kind !== 'honoured') findings.push({ path, kind: verdict.kind, reason: verdict.reason });
-  if (verdict?.kind === 'refused' || typeof value !== 'object' || value === null) return;
-  for (const [key, inner] of Object.entries(value)) {
-    const isList = Array.isArray(value);
-    const next = branch.below.get(isList ? '[]' : key) ?? (isList ? undefined : branch.below.get('*'));
-    if (next !== undefined) visit({ branch: next, value: inner, path: [...path, isList ? Number(key) : key], target }, findings);
-  }
-}
-
-function verdictOf(row: KeyRow, value: unknown, target: Target): Verdict {
-  const verdict = row[target];
-  if (verdict.kind !== 'honoured' || row.values === undefined) return verdict;
-  return row.values.check(value, target);
-}
-
-function asksNothing(value: unknown): boolean {
-  if (value === null || value === undefined || value === false || value === '') return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
+  const names = Object.keys(project.services);
+  const refusals = keyRefusals(project, names);
+  if (target === 'laptop') return refusals;
+  const isRefused = (path: readonly string[]): boolean => refusals.some((one) => one.kind === 'refused' && one.path.every((step, index) => path[index] === step));
+  const bound = Object.entries(project.services).flatMap(([name, service]) => tiesOf(name, service)).filter((tie) => !isRefused(tie.path));
+  return [...refusals, ...bound.map((tie): TargetFinding => ({ kind: 'bound', ...tie }))];
 }

@@ -1,53 +1,72 @@
-import { allRows } from './check.ts';
-import { targets } from './target.ts';
-import type { KeyRow, Target } from './target.ts';
+import { serviceKeySupport, serviceSubkeySupport, topLevelKeySupport, type KeySupport } from '../../model/support.ts';
+import { valueRules } from '../../model/support-values.ts';
+import { ties } from './ties.ts';
 
-/** The table of keys and targets as the page docs/compose-support.md; made from the rows that the program itself uses. */
+/** The page docs/compose-support.md, made from the tables that refuse and bind. */
 export function supportPage(): string {
-  const rows = [...allRows()].sort((a, b) => (a.key < b.key ? -1 : 1));
-  const services = rows.filter((row) => row.key.startsWith('services.*.'));
-  const others = rows.filter((row) => !row.key.startsWith('services.*.'));
   return [
     '# What becomes of each key',
     '',
-    'Made by `make docs` from the tables in src/spec/targets, which `flotilla compose config --check-target laptop|cluster` uses too.',
-    'Every key of the Compose language is read and checked. A target then honours it, or refuses the application with a reason; nothing is dropped in silence.',
-    'A key that is not listed is as the key above it.',
+    'Made by `make docs` from src/model/support.ts and src/spec/targets/ties.ts: what `flotilla compose up` refuses, and what `flotilla compose config',
+    '--check-target laptop|cluster` says of a file of yours. Every key of the Compose language is read and checked; it is then honoured, or the application is',
+    'refused before anything starts, with the place in the file and the reason. Nothing is dropped in silence.',
     '',
-    '- **yes**: it has the effect that the Compose specification gives it.',
-    '- **tied**: it has its effect, but ties the service to one node, or to what is on it.',
-    '- **no**: the application is not started; the last column says why.',
+    '- **yes**: it has the effect that the Compose specification gives it. A key that is not listed is as the key above it.',
+    '- **some**: some of its values are honoured, those in the last column; others are refused.',
+    '- **tied** (cluster): it has its effect, but ties the service to one node, or to what is on it.',
+    '- **no effect**: the application runs without it, and a warning says so.',
+    '- **no**: the application is refused; the last column says why, and what to do.',
+    '',
+    '*Laptop* is one node. The cluster of several is not there yet; its column says what will be so beside.',
     '',
     '## Services',
     '',
-    ...lines(services, (row) => row.key.slice('services.*.'.length)),
+    ...lines({ ...serviceKeySupport, ...serviceSubkeySupport }, true),
     '',
     '## Everything else',
     '',
-    ...lines(others, (row) => row.key),
+    ...lines(topLevelKeySupport, false),
     '',
   ].join('\n');
 }
 
-function lines(rows: readonly KeyRow[], name: (row: KeyRow) => string): string[] {
-  return ['| key | laptop | cluster | values, reasons |', '|---|---|---|---|', ...rows.map((row) => `| \`${name(row)}\` | ${targets.map((target) => word(row, target)).join(' | ')} | ${remark(row)} |`)];
+function lines(table: Readonly<Record<string, KeySupport>>, isService: boolean): string[] {
+  const keys = new Set([...Object.keys(table), ...(isService ? Object.keys(ties) : [])]);
+  return ['| key | laptop | cluster | values, reasons |', '|---|---|---|---|', ...[...keys].sort().map((key) => row(key, table[key] ?? { kind: 'honoured' }, isService ? ties[key] : undefined))];
 }
 
-function word(row: KeyRow, target: Target): string {
-  switch (row[target].kind) {
+function row(key: string, support: KeySupport, tie: (typeof ties)[string] | undefined): string {
+  const word = wordOf(support);
+  const onCluster = tie === undefined || support.kind === 'refused' ? word : tie.applies === undefined ? 'tied' : `${word}, or tied`;
+  const remark = [remarkOf(key, support), ...(tie === undefined ? [] : [`on a cluster: ${tie.reason}`])].filter((one) => one !== '').join('; ');
+  return `| \`${key}\` | ${word} | ${onCluster} | ${remark.replaceAll('|', '\\|')} |`;
+}
+
+function wordOf(support: KeySupport): string {
+  switch (support.kind) {
     case 'honoured':
-      return row.values === undefined ? 'yes' : 'yes, some values';
-    case 'bound':
-      return 'tied';
+    case 'resolved':
+      return 'yes';
+    case 'partly':
+      return 'some';
+    case 'unheeded':
+      return 'no effect';
     case 'refused':
       return 'no';
   }
 }
 
-function remark(row: KeyRow): string {
-  const reasons = targets.flatMap((target) => {
-    const verdict = row[target];
-    return verdict.kind === 'honoured' ? [] : [verdict.reason];
-  });
-  return [...new Set([...(row.values === undefined ? [] : [row.values.words]), ...reasons])].join('; ').replaceAll('|', '\\|');
+function remarkOf(key: string, support: KeySupport): string {
+  switch (support.kind) {
+    case 'honoured':
+      return support.note ?? '';
+    case 'resolved':
+      return `read by ${support.by}`;
+    case 'partly':
+      return `${valueRules[key]?.words ?? ''}: ${support.reason}`;
+    case 'unheeded':
+      return support.reason;
+    case 'refused':
+      return `${support.reason}: ${support.hint}`;
+  }
 }
