@@ -1,0 +1,204 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Bench, type BenchContext, type BenchLine, line, median, timed } from './harness.ts';
+import { type EtcdPlace, findEtcd, startEtcd } from './store/etcd-side.ts';
+import { openDoor, pause } from './store/load.ts';
+import type { LoadResult, LoadSetup } from './store/load.ts';
+import { type OurMember, type OurSide, startOurStore, statusOf } from './store/our-side.ts';
+import type { StoreSide } from './store/store-side.ts';
+
+/** The replicated store, in turn with etcd: same disk, fsync on, values of 256 bytes, a client process of its own, the leader asked. */
+const etcd: EtcdPlace | null = findEtcd();
+const folder = etcd?.folder ?? mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'store-bench-'));
+const noPeer = 'etcd is missing: PEERS=dir with `enter` and PEERS_DIR with its root, or Debian\'s etcd-server; only ours is measured';
+
+async function loadOf(setup: LoadSetup): Promise<LoadResult> {
+  // NOTE: the shape is load.ts's own.
+  return JSON.parse((await timed([process.execPath, join(import.meta.dirname, 'store', 'load.ts'), JSON.stringify(setup)])).stdout) as LoadResult;
+}
+
+async function script(name: string, args: readonly string[], flags: readonly string[] = []): Promise<Readonly<Record<string, number>>> {
+  const answer: unknown = JSON.parse((await timed([process.execPath, ...flags, join(import.meta.dirname, 'store', name), ...args])).stdout.trim().split('\n').at(-1) ?? '');
+  return Object.fromEntries(Object.entries(Object(answer)).map(([key, value]) => [key, Number(value)]));
+}
+
+/** Throughput with so many clients, a few seconds each, in turn. */
+function writes(members: number, bars: Readonly<Record<number, string>>): Bench {
+  return {
+    name: `store/writes-${members}`,
+    needsRoot: false,
+    run: async (context) => {
+      if (etcd === null) context.note(noPeer);
+      const sides: StoreSide[] = [];
+      try {
+        const ours = await startOurStore(folder, members);
+        sides.push(ours);
+        const peer = etcd === null ? null : await startEtcd(etcd, members);
+        if (peer !== null) sides.push(peer);
+        const lines: BenchLine[] = [];
+        for (const [clients, bar] of Object.entries(bars)) lines.push(await writesLine(context, { members, clients: Number(clients), bar }, ours, peer));
+        return lines;
+      } finally {
+        await Promise.all(sides.map((side) => side.close()));
+      }
+    },
+  };
+}
+
+async function writesLine(context: BenchContext, what: { readonly members: number; readonly clients: number; readonly bar: string }, ours: StoreSide, peer: StoreSide | null): Promise<BenchLine> {
+  const measured: Record<'ours' | 'etcd', number[]> = { ours: [], etcd: [] };
+  for (let run = 0; run < Math.max(1, Math.min(5, context.runs)); run += 1) {
+    for (const side of peer === null ? [ours] : [ours, peer]) {
+      const result = await loadOf({ kind: side.kind, target: (await side.leader()).target, clients: what.clients, warmMs: 1000, runMs: 3000 });
+      if (result.failed > 0) throw new Error(`${result.failed} writes of ${side.kind} failed`);
+      context.note(`${side.kind} ${what.clients} clients: ${result.perSecond.toFixed(0)}/s, p50 ${result.p50Us.toFixed(0)} µs, p99 ${result.p99Us.toFixed(0)} µs`);
+      measured[side.kind].push(result.perSecond);
+    }
+  }
+  const name = `store/writes-${what.members}-clients-${what.clients}`;
+  if (peer === null) return line({ name, unit: '/s', ours: median(measured.ours) });
+  return line({ name, unit: '/s', ours: median(measured.ours), peer: median(measured.etcd), peerName: `etcd ${etcd?.version ?? ''}`, bar: what.bar });
+}
+
+const lone: Bench = {
+  name: 'store/lone-write',
+  needsRoot: false,
+  run: async (context) => {
+    const rounds: Readonly<Record<string, number>>[] = [];
+    for (let run = 0; run < Math.max(1, Math.min(5, context.runs)); run += 1) {
+      const dir = mkdtempSync(join(folder, 'lone-'));
+      rounds.push(await script('lone-write.ts', [dir]));
+      rmSync(dir, { recursive: true, force: true });
+    }
+    return [line({ name: 'store/lone-write', unit: 'us', ours: median(rounds.map((one) => one['oursUs'] ?? Number.NaN)), peer: median(rounds.map((one) => one['bareUs'] ?? Number.NaN)), peerName: 'write and fdatasync of a file', bar: '<= 1.5' })];
+  },
+};
+
+const failoverTrials = 20;
+
+/** From the kill -9 of the leader until either of the others has acknowledged a write. */
+async function failoverMs(side: StoreSide): Promise<number> {
+  const leader = await side.leader();
+  const others = side.members.filter((member) => member !== leader);
+  const doors = await Promise.all(others.map((member) => openDoor(side.kind, member.target)));
+  const began = performance.now();
+  const killed = leader.kill();
+  let tookMs: number | null = null;
+  for (let count = 0; tookMs === null && performance.now() - began < 30_000; count += 1) {
+    // NOTE: a write that met the dead leader may hang; so a new one is tried all the time, and the first answer counts.
+    for (const door of doors) {
+      door.put(`failover-${count}`, 'v'.repeat(256), (error) => {
+        if (error === null) tookMs ??= performance.now() - began;
+      });
+      door.flush();
+    }
+    await pause(10);
+  }
+  await killed;
+  for (const door of doors) door.close();
+  if (tookMs === null) throw new Error(`${side.kind} accepted nothing within 30 s`);
+  await leader.restart();
+  await side.leader();
+  // The one that came back catches up before the next is killed.
+  await pause(1500);
+  return tookMs;
+}
+
+const failover: Bench = {
+  name: 'store/failover',
+  needsRoot: false,
+  run: async (context) => {
+    if (etcd === null) context.note(noPeer);
+    const ours = await startOurStore(folder, 3);
+    const peer = etcd === null ? null : await startEtcd(etcd, 3);
+    const measured: Record<'ours' | 'etcd', number[]> = { ours: [], etcd: [] };
+    try {
+      for (let trial = 0; trial < failoverTrials; trial += 1) {
+        measured.ours.push(await failoverMs(ours));
+        if (peer !== null && trial < 5) measured.etcd.push(await failoverMs(peer));
+      }
+    } finally {
+      await Promise.all([ours.close(), peer?.close()]);
+    }
+    context.note(`ours ${measured.ours.map((ms) => ms.toFixed(0)).join(' ')}; etcd ${measured.etcd.map((ms) => ms.toFixed(0)).join(' ')}`);
+    const beside = (pick: (values: readonly number[]) => number): object => (peer === null ? {} : { peer: pick(measured.etcd), peerName: `etcd ${etcd?.version ?? ''}, 5 trials` });
+    return [
+      line({ name: 'store/failover-median', unit: 'ms', ours: median(measured.ours), ...beside(median), bar: '<= 1500', barOf: 'ours' }),
+      line({ name: 'store/failover-worst', unit: 'ms', ours: Math.max(...measured.ours), ...beside((values) => Math.max(...values)), bar: '<= 3000', barOf: 'ours' }),
+    ];
+  },
+};
+
+/** How many elections three members hold while `work` goes on. Each begins a term, so the terms count them. */
+async function elections(ours: OurSide, work: (leader: OurMember) => Promise<void>): Promise<number> {
+  const leader = await ours.leader();
+  const termOf = async (member: OurMember): Promise<number> => Number(Reflect.get(Object((await statusOf(member)).leadership), 'term'));
+  const before = await termOf(leader);
+  await work(leader);
+  await pause(3000);
+  return (await termOf(await ours.leader())) - before;
+}
+
+const stall: Bench = {
+  name: 'store/stall',
+  needsRoot: false,
+  run: async (context) => {
+    const ours = await startOurStore(folder, 3);
+    try {
+      const trials = Math.max(1, context.runs);
+      let onLeader = 0;
+      let onFollower = 0;
+      for (let trial = 0; trial < trials; trial += 1) {
+        onLeader += await elections(ours, async (leader) => void (await leader.api('POST', '/v1/stall/1500')));
+        onFollower += await elections(ours, async (leader) => void (await ours.members.find((one) => one !== leader)?.api('POST', '/v1/stall/1500')));
+      }
+      context.note(`${trials} stalls of 1.5 s each`);
+      return [
+        line({ name: 'store/elections-follower-stalls', unit: '', ours: onFollower, bar: '<= 0', barOf: 'ours' }),
+        line({ name: 'store/elections-leader-stalls', unit: '', ours: onLeader, bar: '<= 0', barOf: 'ours' }),
+      ];
+    } finally {
+      await ours.close();
+    }
+  },
+};
+
+const memory: Bench = {
+  name: 'store/memory',
+  needsRoot: false,
+  run: async () => {
+    const dir = mkdtempSync(join(folder, 'memory-'));
+    const found = await script('state-size.ts', ['fill', dir, '50000'], ['--expose-gc']);
+    rmSync(dir, { recursive: true, force: true });
+    if (found['tasks'] !== 50_000) throw new Error(`${found['tasks']} tasks are there`);
+    return [
+      line({ name: 'store/memory-50000-tasks', unit: 'MB', ours: (found['heapBytes'] ?? Number.NaN) / 1e6, bar: '<= 150', barOf: 'ours' }),
+      line({ name: 'store/memory-50000-tasks-resident', unit: 'MB', ours: (found['rssBytes'] ?? Number.NaN) / 1e6 }),
+    ];
+  },
+};
+
+const start: Bench = {
+  name: 'store/start',
+  needsRoot: false,
+  run: async (context) => {
+    const dir = join(folder, 'start');
+    const { snapshotBytes = 0 } = await script('state-size.ts', ['prepare', dir, String(startTasks), '10000']);
+    context.note(`a snapshot of ${(snapshotBytes / 1e6).toFixed(1)} MB`);
+    const timesMs: number[] = [];
+    for (let run = 0; run < Math.max(1, context.runs); run += 1) timesMs.push((await script('state-size.ts', ['start', dir]))['ms'] ?? Number.NaN);
+    rmSync(dir, { recursive: true, force: true });
+    return [line({ name: 'store/start-100MB-10000-entries', unit: 'ms', ours: median(timesMs), bar: '<= 3000', barOf: 'ours' })];
+  },
+};
+/** At about 900 bytes each. */
+const startTasks = 110_000;
+
+mkdirSync(folder, { recursive: true });
+
+export const benches: readonly Bench[] = [writes(1, { 1: '>= 1.3', 32: '>= 3', 128: '>= 4' }), writes(3, { 1: '>= 1.2', 32: '>= 2', 128: '>= 2' }), lone, failover, stall, memory, start];
+
+export async function close(): Promise<void> {
+  if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
+}
