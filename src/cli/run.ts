@@ -90,5 +90,5 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
-  return { write: (text) => void stream.write(text), isTty: stream.isTTY === true, columns: () => stream.columns ?? 80 };
+  return { write: (text) => void stream.write(text), isTty: stream.isTTY === true, columns: () => stream.columns || 80 };
 }

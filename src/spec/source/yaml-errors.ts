@@ -19,7 +19,14 @@ type Words = { readonly message: string; readonly hint?: string };
  */
 export function explainYaml(problems: readonly YamlProblem[], text: string, document: Document): Explained[] {
   const out: Explained[] = [];
+  const misplaced = new Set<number>();
   for (const [index, problem] of problems.entries()) {
+    const item = misplacedItem(problem, text);
+    if (item !== null) {
+      if (!misplaced.has(item.start)) out.push(item);
+      misplaced.add(item.start);
+      continue;
+    }
     const isEcho = index > 0 && problem.message.includes('in YAML stream');
     const isDoubled = problem.code === 'BLOCK_AS_IMPLICIT_KEY' && problems.some((other) => other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === problem.pos[0]);
     if (!isEcho && !isDoubled) out.push(explain(problem, text, document));
@@ -40,6 +47,21 @@ function explain(problem: YamlProblem, text: string, document: Document): Explai
   if (code === 'MULTILINE_IMPLICIT_KEY') return keyOverLines(problem, text);
   const words = wordsOf(code, message);
   return { code: 'SPEC_YAML_SYNTAX', ...words, start, end };
+}
+
+/** A list item that begins in another column than the one right above it: the reader takes it for the end of that one's text. */
+function misplacedItem({ pos }: YamlProblem, text: string): Explained | null {
+  const lineStart = text.lastIndexOf('\n', pos[0] - 1) + 1;
+  const start = lineStart + indentAt(text, lineStart);
+  const aboveStart = text.lastIndexOf('\n', lineStart - 2) + 1;
+  const above = aboveStart + indentAt(text, aboveStart);
+  if (lineStart === 0 || !isItem(text, start) || !isItem(text, above) || start - lineStart >= above - aboveStart) return null;
+  const [own, other] = [start - lineStart, above - aboveStart];
+  return { code: 'SPEC_YAML_SYNTAX', message: `this item is indented by ${own} spaces, the one above by ${other}`, hint: 'Items of one list begin in the same column.', start, end: start + 1 };
+}
+
+function isItem(text: string, at: number): boolean {
+  return text.charAt(at) === '-' && /[ \n]/.test(text.charAt(at + 1));
 }
 
 /** The reader notices at the end of the file; the mistake is at the quote that opens. */
