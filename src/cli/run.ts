@@ -44,9 +44,7 @@ async function dispatch(args: readonly string[], context: CliContext): Promise<v
   }
   if (name === '-v' || name === '--version') return (await import('./commands/version.ts')).runVersion(['--short'], context);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) {
-    throw new AppError({ code: 'CLI_UNKNOWN_COMMAND', message: `flotilla has no command \`${name}\``, hint: 'flotilla help lists what there is' });
-  }
+  if (command === undefined) throw (await import('./unknown-command.ts')).unknownCommand(name, [...Object.keys(commands), 'daemon']);
   await (await command.load())(rest, context);
 }
 

@@ -61,7 +61,7 @@ export const serviceKeySupport: Readonly<Record<string, KeySupport>> = {
   credential_spec: windowsOnly,
   depends_on: honoured,
   deploy: honoured,
-  develop: resolved('`compose watch`'),
+  develop: noted('it has an effect only with `compose watch`, which is not there yet'),
   device_cgroup_rules: honoured,
   devices: partly('devices of the container device interface (CDI) are not known', 'name the device file: `/dev/…:/dev/…:rwm`'),
   dns: honoured,

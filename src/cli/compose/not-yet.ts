@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { AppError } from '../../base/app-error.ts';
+import type { ComposeFlags } from './flags.ts';
 
 /** Commands of Compose that this version does not have: refused by name, never skipped. */
 export const notYetCommands: readonly string[] = [
@@ -26,6 +27,20 @@ export function hiddenNotYet(program: Command, name: string): void {
     .action(() => {
       throw new AppError({ code: 'CLI_NOT_YET', message: `\`compose ${name}\` is not in this version`, hint: instead[name] });
     });
+}
+
+/** Flags before the command that would change what it does, and that this version does not have. */
+export function refuseGlobalFlags(flags: ComposeFlags): void {
+  const hints = {
+    dryRun: 'nothing was changed; flotilla compose config --hash \'*\' tells whether a service would be recreated',
+    compatibility: 'names with underscores are not made: remove the flag',
+    allResources: 'what no service uses is left out: remove the flag',
+    parallel: 'the daemon bounds its work itself: remove the flag',
+  } as const;
+  for (const name of ['dryRun', 'compatibility', 'allResources', 'parallel'] as const) {
+    if (flags[name] === undefined || flags[name] === false) continue;
+    throw new AppError({ code: 'CLI_NOT_YET', message: `\`compose --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}\` is not in this version`, hint: hints[name] });
+  }
 }
 
 /** Refuses flags that Compose has and this version does not. */

@@ -3,7 +3,7 @@ import { AppError } from '../../base/app-error.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { addConfigCommand } from '../compose-config.ts';
 import type { ComposeFlags } from './flags.ts';
-import { hiddenNotYet, notYetCommands } from './not-yet.ts';
+import { hiddenNotYet, notYetCommands, refuseGlobalFlags } from './not-yet.ts';
 
 /** `flotilla compose …`: the flags of each command are declared here, what they do is in a file of its own. */
 export async function runCompose(args: readonly string[], context: CliContext): Promise<void> {
@@ -12,6 +12,8 @@ export async function runCompose(args: readonly string[], context: CliContext): 
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    // Without a command the help is an answer to a mistake.
+    if (error.code === 'commander.help') context.err.write(program.helpInformation());
     if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed' || error.code === 'commander.version') throw new ExitWith(error.exitCode);
     throw new AppError({ code: 'CLI_USAGE', message: error.message.replace(/^error: /, ''), hint: 'flotilla compose --help' });
   }
@@ -25,18 +27,19 @@ function composeProgram(context: CliContext): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => context.out.write(text), writeErr: () => undefined })
-    .option('--all-resources', 'Include all resources, even those not used by services')
+    .addOption(new Option('--all-resources', 'Include all resources, even those not used by services').hideHelp())
     .addOption(new Option('--ansi <when>', 'Control when to print ANSI control characters').choices(['never', 'always', 'auto']))
-    .option('--compatibility', 'Run compose in backward compatibility mode')
-    .option('--dry-run', 'Execute command in dry run mode')
+    .addOption(new Option('--compatibility', 'Run compose in backward compatibility mode').hideHelp())
+    .addOption(new Option('--dry-run', 'Execute command in dry run mode').hideHelp())
     .option('--env-file <file>', 'Specify an alternate environment file', collect)
     .option('-f, --file <file>', 'Compose configuration files', collect)
-    .option('--parallel <n>', 'Control max parallelism, -1 for unlimited')
+    .addOption(new Option('--parallel <n>', 'Control max parallelism, -1 for unlimited').hideHelp())
     .option('--profile <name>', 'Specify a profile to enable', collect)
     .addOption(new Option('--progress <type>', 'Set type of progress output').choices(['auto', 'tty', 'plain', 'json', 'quiet']))
     .option('--project-directory <dir>', 'Specify an alternate working directory')
     .option('-p, --project-name <name>', 'Project name');
   const flags = (): ComposeFlags => program.opts<ComposeFlags>();
+  program.hook('preAction', () => refuseGlobalFlags(flags()));
   addLifecycle(program, flags, context);
   addReading(program, flags, context);
   addConfigCommand(program, flags, context);

@@ -5,6 +5,7 @@ import type { ApiClient } from '../../wire/http-client.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { followProject } from '../follow-logs.ts';
 import { printModes, progressPrinter, type PrintModes } from '../print/modes.ts';
+import { withoutPulls } from '../print/progress.ts';
 import { refuseByFile } from '../project-diagnostics.ts';
 import { runChange } from '../run-change.ts';
 import { loadProject, type LoadedProject } from './load-project.ts';
@@ -24,9 +25,10 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
   const isDetached = options['detach'] === true || options['wait'] === true || options['start'] === false;
   const goal: Goal = options['start'] === false ? 'created' : options['wait'] === true ? 'healthy' : 'started';
   const deploy = async (): Promise<void> => {
+    const printer = progressPrinter(context, modes, options['start'] === false ? 'create' : 'up');
     const change = runChange({
       client, context,
-      printer: progressPrinter(context, options['quietPull'] === true && modes.progress === 'plain' ? { ...modes, progress: 'plain' } : modes, options['start'] === false ? 'create' : 'up'),
+      printer: options['quietPull'] === true ? withoutPulls(printer) : printer,
       path: `/v1/projects/${encodeURIComponent(loaded.name)}/up`,
       body: { deployment, goal, timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']) },
     });

@@ -26,6 +26,11 @@ export function createProgressPrinter(options: {
   }
 }
 
+/** Leaves the lines of images and their layers out, errors apart. */
+export function withoutPulls(printer: ProgressPrinter): ProgressPrinter {
+  return { event: (event) => (event.kind === 'progress' && event.status !== 'error' && (event.parentId ?? event.id).startsWith('Image ') ? undefined : printer.event(event)), finish: printer.finish };
+}
+
 function printWarning(out: Output, event: ChangeEvent): void {
   if (event.kind === 'warning') out.write(`WARN ${event.code}: ${event.message}\n`);
 }

@@ -68,7 +68,7 @@ async function pullOne(engine: Engine, image: WantedImage, signal: AbortSignal, 
   }
   push(progress(reference, 'working', 'Pulling'));
   const id = `Image ${reference}`;
-  await engine.images.pull({ reference, platform, signal, onProgress: (one) => push(layerEvent(id, one)) });
+  await engine.images.pull({ reference, platform, signal, onProgress: (one) => isOfLayer(one) && push(layerEvent(id, one)) });
   push(progress(reference, 'done', 'Pulled'));
 }
 
@@ -79,6 +79,11 @@ function progress(reference: string, status: ProgressEvent['status'], text: stri
 const texts: Readonly<Record<PullProgress['status'], string>> = {
   resolving: 'Pulling', waiting: 'Waiting', downloading: 'Downloading', extracting: 'Extracting', exists: 'Already exists', complete: 'Pull complete', pulled: 'Pulled',
 };
+
+/** The image's own beginning and end are said above. */
+function isOfLayer(one: PullProgress): boolean {
+  return one.status !== 'resolving' && one.status !== 'pulled';
+}
 
 function layerEvent(parentId: string, one: PullProgress): ProgressEvent {
   const isDone = one.status === 'exists' || one.status === 'complete' || one.status === 'pulled';

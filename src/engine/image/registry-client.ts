@@ -1,5 +1,5 @@
 import type { ImageReference } from '../../base/image-reference.ts';
-import { familiarName, referenceText } from '../../base/image-reference.ts';
+import { familiarText, referenceText } from '../../base/image-reference.ts';
 import { AppError, isAppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import { limits } from '../../base/limits.ts';
@@ -133,7 +133,7 @@ function worst(failures: readonly AppError[], reference: ImageReference): AppErr
   const [first] = [...failures].sort((a, b) => order.indexOf(a.code) - order.indexOf(b.code));
   if (first === undefined) throw new AppError({ code: 'ENGINE_REGISTRY_DOWN', message: `there is no place to ask for ${referenceText(reference)}` });
   const all = [...new Set(failures.map((one) => one.message))].join('; ');
-  return new AppError({ code: first.code, message: `${familiarName(reference)} can't be pulled: ${all}`, hint: first.hint ?? 'check the name and the tag', cause: first });
+  return new AppError({ code: first.code, message: `${familiarText(reference)} can't be pulled: ${all}`, hint: first.hint ?? 'check the name and the tag', cause: first });
 }
 
 /** Seconds, or a date. */
