@@ -156,6 +156,36 @@ export class Manager {
     });
   }
 
+  /** A client with a connection of its own, one write at a time. */
+  client(): Promise<{ readonly put: (key: string, value: string) => Promise<void>; readonly close: () => void }> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(join(this.#cluster.root, `m${this.number}.sock`), () => {
+        let waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null;
+        let rest = '';
+        socket.setEncoding('utf8');
+        socket.on('data', (chunk: string) => {
+          rest += chunk;
+          if (!rest.endsWith('\n')) return;
+          const isFine = rest.includes('"applied"');
+          const text = rest;
+          rest = '';
+          const now = waiting;
+          waiting = null;
+          if (isFine) now?.resolve();
+          else now?.reject(new Error(text));
+        });
+        resolve({
+          put: (key, value) => new Promise((done, failed) => {
+            waiting = { resolve: done, reject: failed };
+            socket.write(`{"id":1,"ifVersion":null,"put":{"kind":"config","id":"${key}","version":0,"createdMs":0,"updatedMs":0,"name":"${key}","projectName":null,"key":"${key}","labels":{},"dataBase64":"${value}","digest":""}}\n`);
+          }),
+          close: () => socket.destroy(),
+        });
+      });
+      socket.once('error', reject);
+    });
+  }
+
   /** Null: no answer, and there will be none. */
   ask(request: object, timeoutMs = 6000): Promise<unknown> {
     const socket = this.#socket;

@@ -66,7 +66,7 @@ class Run {
     const voterCount = [3, 3, 3, 5, 1, 2][randomBelow(random, 6)] ?? 3;
     const voters = Array.from({ length: voterCount }, (_, at) => `m${at + 1}`);
     const limits: StoreLimits = {
-      ...clusterLimits, electionTicks: 5 + randomBelow(random, 6), snapshotEntries: 20 + randomBelow(random, 150), snapshotBytes: 64 * 1024, trailingEntries: randomBelow(random, 40), segmentSizeBytes: 24 * 1024,
+      ...clusterLimits, electionTicks: 5 + randomBelow(random, 6), snapshotEntries: 20 + randomBelow(random, 150), snapshotBytes: 64 * 1024, snapshotDelayMs: 0, trailingEntries: randomBelow(random, 40), segmentSizeBytes: 24 * 1024,
       proposalTimeoutMs: 2000, snapshotProgressMs: 3000, promoteEntriesMax: 10, applyEntriesMax: 1 + randomBelow(random, 64), snapshotWindow: 1 + randomBelow(random, 4),
     };
     const isEncrypted = random.float() < 0.15;

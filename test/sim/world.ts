@@ -26,7 +26,7 @@ export class SimWorld {
     this.#make = (id) => new SimMember({
       id, scheduler: this.scheduler, network: this.network, oracles: this.oracles, random: seededRandom(id.length * 100 + (id.codePointAt(id.length - 1) ?? 0)),
       disk: new SimDisk(random, { isSyncLost: has('host-no-fsync'), isDirSyncLost: has('host-no-dir-fsync'), isSyncRetried: has('host-retry-fsync') }),
-      firstConf: { ...emptyConf, voters }, limits: { ...clusterLimits, segmentSizeBytes: 64 * 1024, snapshotEntries: 1000, trailingEntries: 5, proposalTimeoutMs: 3000, ...limits },
+      firstConf: { ...emptyConf, voters }, limits: { ...clusterLimits, segmentSizeBytes: 64 * 1024, snapshotEntries: 1000, snapshotDelayMs: 0, trailingEntries: 5, proposalTimeoutMs: 3000, ...limits },
       isEncrypted: false, isSmall: false, address: '', chunkBytes: has('host-snapshot-in-one-message') ? 1 << 30 : 4096,
       mutations: options.hostMutations ?? new Set(), raftMutations: options.raftMutations ?? new Set(), trace: () => undefined,
     });

@@ -44,6 +44,7 @@ export class SnapshotMaker {
     this.#options = options;
     this.#newest = options.snapshot;
     this.#older = options.older?.index === options.snapshot?.index ? null : options.older;
+    this.#notBeforeMs = host.env.clock.monotonicMs() + host.options.limits.snapshotDelayMs;
     const applied = host.state().view.revision;
     this.#entriesSince = applied - (options.snapshot?.index ?? 0);
   }

@@ -11,6 +11,8 @@ export type StoreLimits = {
   /** A snapshot is made after so many entries or bytes of entries. */
   readonly snapshotEntries: number;
   readonly snapshotBytes: number;
+  /** A member that has just started has better things to do. */
+  readonly snapshotDelayMs: number;
   /** Entries kept in memory behind a snapshot, for members that are a little behind. */
   readonly trailingEntries: number;
   readonly segmentSizeBytes: number;
@@ -32,7 +34,7 @@ export type StoreLimits = {
 };
 
 export const clusterLimits: StoreLimits = {
-  tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, trailingEntries: 5_000, segmentSizeBytes: 64 * 1024 * 1024,
+  tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, snapshotDelayMs: 5000, trailingEntries: 5_000, segmentSizeBytes: 64 * 1024 * 1024,
   proposalTimeoutMs: 10_000, proposalsMax: 20_000, watchCommitsMax: 1_000, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
   promoteEntriesMax: 100, votersMax: 7,
 };

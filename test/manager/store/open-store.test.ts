@@ -87,7 +87,7 @@ describe('a store with one voter', () => {
   });
 
   test('snapshots are made and the log is compacted; a restart finds everything', async () => {
-    const store = await open({ snapshotEntries: 100, trailingEntries: 10 });
+    const store = await open({ snapshotEntries: 100, trailingEntries: 10, snapshotDelayMs: 0 });
     for (let round = 0; round < 10; round += 1) {
       await Promise.all(Array.from({ length: 50 }, (_, at) => store.propose([put(`c${at}`, `${round}`)])));
     }

@@ -96,7 +96,7 @@ describe('three members over WebSocket', () => {
   });
 
   test('a late member gets the state as a snapshot in chunks', async () => {
-    const limits = { ...laptopLimits, snapshotEntries: 50, trailingEntries: 5 };
+    const limits = { ...laptopLimits, snapshotEntries: 50, trailingEntries: 5, snapshotDelayMs: 0 };
     const [a] = await cluster(1, limits);
     if (a === undefined) throw new Error('one');
     for (let at = 0; at < 12; at += 1) await Promise.all(Array.from({ length: 20 }, (_, n) => a.propose(put(`k${n}`, `${at}`.padEnd(20_000, 'x')))));
