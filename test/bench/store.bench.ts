@@ -1,198 +1,204 @@
-import { execFile } from 'node:child_process';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { ChaosCluster } from '../chaos/cluster.ts';
-import type { Manager } from '../chaos/cluster.ts';
-import { inTurn, line, median } from './harness.ts';
-import type { Bench } from './harness.ts';
-import { startEtcd } from './peers/etcd.ts';
-import type { StoreClient } from './peers/etcd.ts';
+import { type Bench, type BenchContext, type BenchLine, line, median, timed } from './harness.ts';
+import { type EtcdPlace, findEtcd, startEtcd } from './store/etcd-side.ts';
+import { openDoor, pause } from './store/load.ts';
+import type { LoadResult, LoadSetup } from './store/load.ts';
+import { type OurMember, type OurSide, startOurStore, statusOf } from './store/our-side.ts';
+import type { StoreSide } from './store/store-side.ts';
 
-/** The store against etcd: processes on one machine, data on the same file system, every write synced, values of 256 bytes. */
-const dataDir = process.env['BENCH_DIR'] ?? process.env['PEERS_DIR'] ?? '/root/.cache/flotilla-peers';
-const clientCounts = [1, 32, 128] as const;
-const bars: Readonly<Record<string, string>> = { '1-1': '>= 1.3', '1-32': '>= 3', '1-128': '>= 4', '3-1': '>= 1.2', '3-32': '>= 2', '3-128': '>= 2' };
-const value = 'x'.repeat(256);
+/** The replicated store, in turn with etcd: same disk, fsync on, values of 256 bytes, a client process of its own, the leader asked. */
+const etcd: EtcdPlace | null = findEtcd();
+const folder = etcd?.folder ?? mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'store-bench-'));
+const noPeer = 'etcd is missing: PEERS=dir with `enter` and PEERS_DIR with its root, or Debian\'s etcd-server; only ours is measured';
 
-async function startOurs(count: number): Promise<{ readonly client: () => Promise<StoreClient>; readonly close: () => Promise<void> }> {
-  const cluster = new ChaosCluster(mkdtempSync(join(dataDir, 'bench-store-')), false);
-  await cluster.grow(count);
-  let next = 0;
+async function loadOf(setup: LoadSetup): Promise<LoadResult> {
+  // NOTE: the shape is load.ts's own.
+  return JSON.parse((await timed([process.execPath, join(import.meta.dirname, 'store', 'load.ts'), JSON.stringify(setup)])).stdout) as LoadResult;
+}
+
+async function script(name: string, args: readonly string[], flags: readonly string[] = []): Promise<Readonly<Record<string, number>>> {
+  const answer: unknown = JSON.parse((await timed([process.execPath, ...flags, join(import.meta.dirname, 'store', name), ...args])).stdout.trim().split('\n').at(-1) ?? '');
+  return Object.fromEntries(Object.entries(Object(answer)).map(([key, value]) => [key, Number(value)]));
+}
+
+/** Throughput with so many clients, a few seconds each, in turn. */
+function writes(members: number, bars: Readonly<Record<number, string>>): Bench {
   return {
-    client: async () => {
-      const manager = cluster.managers[(next += 1) % count];
-      if (manager === undefined) throw new Error('no manager');
-      return manager.client();
+    name: `store/writes-${members}`,
+    needsRoot: false,
+    run: async (context) => {
+      if (etcd === null) context.note(noPeer);
+      const sides: StoreSide[] = [];
+      try {
+        const ours = await startOurStore(folder, members);
+        sides.push(ours);
+        const peer = etcd === null ? null : await startEtcd(etcd, members);
+        if (peer !== null) sides.push(peer);
+        const lines: BenchLine[] = [];
+        for (const [clients, bar] of Object.entries(bars)) lines.push(await writesLine(context, { members, clients: Number(clients), bar }, ours, peer));
+        return lines;
+      } finally {
+        await Promise.all(sides.map((side) => side.close()));
+      }
     },
-    close: async () => cluster.destroy(),
   };
 }
 
-/** Writes a second, with each client waiting for its answer before the next. */
-async function writesPerSecond(start: () => Promise<StoreClient>, clientCount: number): Promise<number> {
-  const clients = await Promise.all(Array.from({ length: clientCount }, start));
-  let isOver = false;
-  let done = 0;
-  const loops = clients.map(async (client, at) => {
-    while (!isOver) {
-      await client.put(`key-${at}`, value);
-      done += 1;
+async function writesLine(context: BenchContext, what: { readonly members: number; readonly clients: number; readonly bar: string }, ours: StoreSide, peer: StoreSide | null): Promise<BenchLine> {
+  const measured: Record<'ours' | 'etcd', number[]> = { ours: [], etcd: [] };
+  for (let run = 0; run < Math.max(1, Math.min(5, context.runs)); run += 1) {
+    for (const side of peer === null ? [ours] : [ours, peer]) {
+      const result = await loadOf({ kind: side.kind, target: (await side.leader()).target, clients: what.clients, warmMs: 1000, runMs: 3000 });
+      if (result.failed > 0) throw new Error(`${result.failed} writes of ${side.kind} failed`);
+      context.note(`${side.kind} ${what.clients} clients: ${result.perSecond.toFixed(0)}/s, p50 ${result.p50Us.toFixed(0)} µs, p99 ${result.p99Us.toFixed(0)} µs`);
+      measured[side.kind].push(result.perSecond);
     }
-  });
-  await sleep(700);
-  const before = done;
-  const startMs = performance.now();
-  await sleep(2500);
-  const rate = ((done - before) * 1000) / (performance.now() - startMs);
-  isOver = true;
-  await Promise.all(loops);
-  for (const client of clients) client.close();
-  return rate;
+  }
+  const name = `store/writes-${what.members}-clients-${what.clients}`;
+  if (peer === null) return line({ name, unit: '/s', ours: median(measured.ours) });
+  return line({ name, unit: '/s', ours: median(measured.ours), peer: median(measured.etcd), peerName: `etcd ${etcd?.version ?? ''}`, bar: what.bar });
 }
-
-const writeBenches: readonly Bench[] = ([1, 3] as const).map((members) => ({
-  name: `store/writes-${members}`,
-  needsRoot: true,
-  run: async ({ runs }) => {
-    const ours = await startOurs(members);
-    const peer = await startEtcd(members);
-    try {
-      const lines = [];
-      for (const clients of clientCounts) {
-        const rates = await inTurn(Math.min(runs, 3), () => writesPerSecond(ours.client, clients), () => writesPerSecond(peer.client, clients));
-        lines.push(line({ name: `store/writes-${members}-members-${clients}-clients`, unit: 'writes/s', ...rates, peerName: 'etcd 3.5', bar: bars[`${members}-${clients}`] ?? '>= 1' }));
-      }
-      return lines;
-    } finally {
-      await ours.close();
-      await peer.close();
-    }
-  },
-}));
 
 const lone: Bench = {
   name: 'store/lone-write',
   needsRoot: false,
-  run: async ({ runs }) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'store-local.ts'), 'lone', mkdtempSync(join(dataDir, 'bench-lone-'))]);
-    const { loneMs } = JSON.parse(stdout) as { loneMs: number };
-    const rounds = Array.from({ length: Math.min(runs, 3) }, () => syncOnceMs());
-    return [line({ name: 'store/lone-write-p50', unit: 'ms', ours: loneMs, peer: median(rounds), peerName: 'fdatasync', bar: '<= 1.5' })];
+  run: async (context) => {
+    const rounds: Readonly<Record<string, number>>[] = [];
+    for (let run = 0; run < Math.max(1, Math.min(5, context.runs)); run += 1) {
+      const dir = mkdtempSync(join(folder, 'lone-'));
+      rounds.push(await script('lone-write.ts', [dir]));
+      rmSync(dir, { recursive: true, force: true });
+    }
+    return [line({ name: 'store/lone-write', unit: 'us', ours: median(rounds.map((one) => one['oursUs'] ?? Number.NaN)), peer: median(rounds.map((one) => one['bareUs'] ?? Number.NaN)), peerName: 'write and fdatasync of a file', bar: '<= 1.5' })];
   },
 };
 
-/** The median of a write of 512 bytes and its fdatasync in a file that was filled before. */
-function syncOnceMs(): number {
-  const path = join(dataDir, `bench-sync-${process.pid}`);
-  const fd = openSync(path, 'w');
-  writeSync(fd, new Uint8Array(4 * 1024 * 1024));
-  fdatasyncSync(fd);
-  const block = new Uint8Array(512).fill(1);
-  const times = Array.from({ length: 2000 }, (_, at) => {
-    const startMs = performance.now();
-    writeSync(fd, block, 0, 512, at * 512);
-    fdatasyncSync(fd);
-    return performance.now() - startMs;
-  });
-  closeSync(fd);
-  rmSync(path);
-  return median(times);
+const failoverTrials = 20;
+
+/** From the kill -9 of the leader until either of the others has acknowledged a write. */
+async function failoverMs(side: StoreSide): Promise<number> {
+  const leader = await side.leader();
+  const others = side.members.filter((member) => member !== leader);
+  const doors = await Promise.all(others.map((member) => openDoor(side.kind, member.target)));
+  const began = performance.now();
+  const killed = leader.kill();
+  let tookMs: number | null = null;
+  for (let count = 0; tookMs === null && performance.now() - began < 30_000; count += 1) {
+    // NOTE: a write that met the dead leader may hang; so a new one is tried all the time, and the first answer counts.
+    for (const door of doors) {
+      door.put(`failover-${count}`, 'v'.repeat(256), (error) => {
+        if (error === null) tookMs ??= performance.now() - began;
+      });
+      door.flush();
+    }
+    await pause(10);
+  }
+  await killed;
+  for (const door of doors) door.close();
+  if (tookMs === null) throw new Error(`${side.kind} accepted nothing within 30 s`);
+  await leader.restart();
+  await side.leader();
+  // The one that came back catches up before the next is killed.
+  await pause(1500);
+  return tookMs;
 }
 
 const failover: Bench = {
   name: 'store/failover',
   needsRoot: false,
-  run: async ({ runs, note }) => {
-    const cluster = new ChaosCluster(mkdtempSync(join(dataDir, 'bench-failover-')), false);
+  run: async (context) => {
+    if (etcd === null) context.note(noPeer);
+    const ours = await startOurStore(folder, 3);
+    const peer = etcd === null ? null : await startEtcd(etcd, 3);
+    const measured: Record<'ours' | 'etcd', number[]> = { ours: [], etcd: [] };
     try {
-      await cluster.grow(3);
-      const times: number[] = [];
-      for (let trial = 0; trial < runs * 4; trial += 1) {
-        const leader = await leaderOf(cluster.managers);
-        const others = cluster.managers.filter((manager) => manager !== leader);
-        const killed = leader.kill();
-        const startMs = performance.now();
-        await Promise.any(others.map((manager) => writeUntilTaken(manager)));
-        times.push((performance.now() - startMs) / 1000);
-        await killed;
-        await leader.start();
-        await sleep(600);
+      for (let trial = 0; trial < failoverTrials; trial += 1) {
+        measured.ours.push(await failoverMs(ours));
+        if (peer !== null && trial < 5) measured.etcd.push(await failoverMs(peer));
       }
-      note(times.map((time) => time.toFixed(2)).join(' '));
-      return [
-        line({ name: 'store/leader-killed-next-write-median', unit: 's', ours: median(times), bar: '<= 1.5' }),
-        line({ name: 'store/leader-killed-next-write-worst', unit: 's', ours: Math.max(...times), bar: '<= 3' }),
-      ];
     } finally {
-      cluster.destroy();
+      await Promise.all([ours.close(), peer?.close()]);
     }
-  },
-};
-
-const stall: Bench = {
-  name: 'store/stall',
-  needsRoot: false,
-  run: async () => {
-    const cluster = new ChaosCluster(mkdtempSync(join(dataDir, 'bench-stall-')), false);
-    try {
-      await cluster.grow(3);
-      await sleep(500);
-      const before = await termOf(cluster.managers);
-      for (const manager of cluster.managers) {
-        manager.signal('SIGSTOP');
-        await sleep(1500);
-        manager.signal('SIGCONT');
-        await sleep(1000);
-      }
-      return [line({ name: 'store/elections-in-stalls-of-1.5s', unit: 'elections', ours: (await termOf(cluster.managers)) - before, bar: '<= 0' })];
-    } finally {
-      cluster.destroy();
-    }
-  },
-};
-
-const local: Bench = {
-  name: 'store/state',
-  needsRoot: false,
-  run: async () => {
-    const run = async (...args: readonly string[]): Promise<Record<string, number>> => JSON.parse((await promisify(execFile)(process.execPath, ['--expose-gc', join(import.meta.dirname, 'store-local.ts'), ...args])).stdout) as Record<string, number>;
-    const { memoryMb } = await run('memory');
-    const { startS } = await run('start', mkdtempSync(join(dataDir, 'bench-start-')));
+    context.note(`ours ${measured.ours.map((ms) => ms.toFixed(0)).join(' ')}; etcd ${measured.etcd.map((ms) => ms.toFixed(0)).join(' ')}`);
+    const beside = (pick: (values: readonly number[]) => number): object => (peer === null ? {} : { peer: pick(measured.etcd), peerName: `etcd ${etcd?.version ?? ''}, 5 trials` });
     return [
-      line({ name: 'store/memory-50000-tasks', unit: 'MB', ours: memoryMb ?? Number.NaN, bar: '<= 150' }),
-      line({ name: 'store/start-100MB-snapshot-10000-entries', unit: 's', ours: startS ?? Number.NaN, bar: '<= 3' }),
+      line({ name: 'store/failover-median', unit: 'ms', ours: median(measured.ours), ...beside(median), bar: '<= 1500', barOf: 'ours' }),
+      line({ name: 'store/failover-worst', unit: 'ms', ours: Math.max(...measured.ours), ...beside((values) => Math.max(...values)), bar: '<= 3000', barOf: 'ours' }),
     ];
   },
 };
 
-export const benches: readonly Bench[] = [...writeBenches, lone, failover, stall, local];
+/** How many elections three members hold while `work` goes on. Each begins a term, so the terms count them. */
+async function elections(ours: OurSide, work: (leader: OurMember) => Promise<void>): Promise<number> {
+  const leader = await ours.leader();
+  const termOf = async (member: OurMember): Promise<number> => Number(Reflect.get(Object((await statusOf(member)).leadership), 'term'));
+  const before = await termOf(leader);
+  await work(leader);
+  await pause(3000);
+  return (await termOf(await ours.leader())) - before;
+}
 
-async function leaderOf(managers: readonly Manager[]): Promise<Manager> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    for (const manager of managers) {
-      const answer = (await manager.ask({ status: true }, 1000)) as { status?: { leadership: { isLeader: boolean } } } | null;
-      if (answer?.status?.leadership.isLeader === true) return manager;
+const stall: Bench = {
+  name: 'store/stall',
+  needsRoot: false,
+  run: async (context) => {
+    const ours = await startOurStore(folder, 3);
+    try {
+      const trials = Math.max(1, context.runs);
+      let onLeader = 0;
+      let onFollower = 0;
+      for (let trial = 0; trial < trials; trial += 1) {
+        onLeader += await elections(ours, async (leader) => void (await leader.api('POST', '/v1/stall/1500')));
+        onFollower += await elections(ours, async (leader) => void (await ours.members.find((one) => one !== leader)?.api('POST', '/v1/stall/1500')));
+      }
+      context.note(`${trials} stalls of 1.5 s each`);
+      return [
+        line({ name: 'store/elections-follower-stalls', unit: '', ours: onFollower, bar: '<= 0', barOf: 'ours' }),
+        line({ name: 'store/elections-leader-stalls', unit: '', ours: onLeader, bar: '<= 0', barOf: 'ours' }),
+      ];
+    } finally {
+      await ours.close();
     }
-    await sleep(50);
-  }
-  throw new Error('nobody leads');
-}
+  },
+};
 
-async function termOf(managers: readonly Manager[]): Promise<number> {
-  const terms = await Promise.all(managers.map(async (manager) => ((await manager.ask({ status: true })) as { status: { leadership: { term: number } } }).status.leadership.term));
-  return Math.max(...terms);
-}
+const memory: Bench = {
+  name: 'store/memory',
+  needsRoot: false,
+  run: async () => {
+    const dir = mkdtempSync(join(folder, 'memory-'));
+    const found = await script('state-size.ts', ['fill', dir, '50000'], ['--expose-gc']);
+    rmSync(dir, { recursive: true, force: true });
+    if (found['tasks'] !== 50_000) throw new Error(`${found['tasks']} tasks are there`);
+    return [
+      line({ name: 'store/memory-50000-tasks', unit: 'MB', ours: (found['heapBytes'] ?? Number.NaN) / 1e6, bar: '<= 150', barOf: 'ours' }),
+      line({ name: 'store/memory-50000-tasks-resident', unit: 'MB', ours: (found['rssBytes'] ?? Number.NaN) / 1e6 }),
+    ];
+  },
+};
 
-async function writeUntilTaken(manager: Manager): Promise<void> {
-  for (;;) {
-    const put = { kind: 'config', id: 'k', version: 0, createdMs: 0, updatedMs: 0, name: 'k', projectName: null, key: 'k', labels: {}, dataBase64: value, digest: '' };
-    const answer = (await manager.ask({ put, ifVersion: null }, 500)) as { outcome?: unknown } | null;
-    if (answer?.outcome !== undefined) return;
-    await sleep(10);
-  }
-}
+const start: Bench = {
+  name: 'store/start',
+  needsRoot: false,
+  run: async (context) => {
+    const dir = join(folder, 'start');
+    const { snapshotBytes = 0 } = await script('state-size.ts', ['prepare', dir, String(startTasks), '10000']);
+    context.note(`a snapshot of ${(snapshotBytes / 1e6).toFixed(1)} MB`);
+    const timesMs: number[] = [];
+    for (let run = 0; run < Math.max(1, context.runs); run += 1) timesMs.push((await script('state-size.ts', ['start', dir]))['ms'] ?? Number.NaN);
+    rmSync(dir, { recursive: true, force: true });
+    return [line({ name: 'store/start-100MB-10000-entries', unit: 'ms', ours: median(timesMs), bar: '<= 3000', barOf: 'ours' })];
+  },
+};
+/** At about 900 bytes each. */
+const startTasks = 110_000;
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+mkdirSync(folder, { recursive: true });
+
+export const benches: readonly Bench[] = [writes(1, { 1: '>= 1.3', 32: '>= 3', 128: '>= 4' }), writes(3, { 1: '>= 1.2', 32: '>= 2', 128: '>= 2' }), lone, failover, stall, memory, start];
+
+export async function close(): Promise<void> {
+  if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
 }
