@@ -3,6 +3,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Loaded, Phases } from '../spec/input.ts';
 import { load, loadUntyped } from '../spec/load.ts';
+import { ExitWith } from './context.ts';
 import { hasError, refuse, warn } from './project-diagnostics.ts';
 import { findProject, newReader, runLoader } from './read-project.ts';
 import type { ProjectFlags, Reader, ReadHost } from './read-project.ts';
@@ -52,9 +53,22 @@ export async function config(host: ConfigHost, flags: ProjectFlags, services: re
   const format = oneOf(options, 'format', ['yaml', 'json']);
   const project = findProject(host, flags);
   const reader = newReader();
+  const target = oneOf(options, 'checkTarget', ['laptop', 'cluster']);
+  if (target !== '') {
+    const loaded = await typedProject(host, project, reader, services, options);
+    const { checkTarget } = await import('./check-target.ts');
+    const checked = await checkTarget({ host, loaded, reader, target: target === 'laptop' ? 'laptop' : 'cluster', format });
+    await deliver(host, options, checked.text);
+    if (checked.isRefused) throw new ExitWith(1);
+    return;
+  }
   const text = options['variables'] === true || options['interpolate'] === false
     ? await untypedText(host, project, reader, services, options, format)
     : await typedText(host, project, reader, services, options, format);
+  await deliver(host, options, text);
+}
+
+async function deliver(host: ConfigHost, options: Options, text: string): Promise<void> {
   if (options['quiet'] === true) return;
   if (typeof options['output'] === 'string') {
     const { writeFileDurable } = await import('../os/files.ts');
@@ -65,6 +79,10 @@ export async function config(host: ConfigHost, flags: ProjectFlags, services: re
 type Found = ReturnType<typeof findProject>;
 
 async function typedText(host: ConfigHost, project: Found, reader: Reader, services: readonly string[], options: Options, format: string): Promise<string> {
+  return viewOf(await typedProject(host, project, reader, services, options), options, format);
+}
+
+async function typedProject(host: ConfigHost, project: Found, reader: Reader, services: readonly string[], options: Options): Promise<Loaded> {
   const phases = phasesOf(options);
   const result = runLoader(reader, ({ provided, links }) => load({ ...project.input, services, phases, provided, links }));
   const diagnostics = [...project.diagnostics, ...result.diagnostics];
@@ -72,7 +90,7 @@ async function typedText(host: ConfigHost, project: Found, reader: Reader, servi
   await warn(host, diagnostics, reader);
   const same = await sameNames(result, options);
   if (same.length > 0) return refuse(host, same, reader);
-  return viewOf(result, options, format);
+  return result;
 }
 
 async function viewOf(loaded: Loaded, options: Options, format: string): Promise<string> {
@@ -80,11 +98,6 @@ async function viewOf(loaded: Loaded, options: Options, format: string): Promise
   if (graph !== '') {
     const [{ graphOf }, { printGraph }] = await Promise.all([import('../graph/graph.ts'), import('../graph/print.ts')]);
     return printGraph(graphOf(loaded.project), graph === 'dot' ? 'dot' : graph === 'json' ? 'json' : 'mermaid');
-  }
-  const target = oneOf(options, 'checkTarget', ['laptop', 'cluster']);
-  if (target !== '') {
-    const { checkTarget } = await import('../spec/targets/check.ts');
-    return checkTarget(loaded.project, target === 'laptop' ? 'laptop' : 'cluster').map((one) => `${one.kind.padEnd(8)} ${one.path.join('.')}: ${one.reason}\n`).join('');
   }
   const lists = (['services', 'volumes', 'networks', 'models', 'profiles', 'images'] as const).filter((name) => options[name] === true);
   const [list] = lists;

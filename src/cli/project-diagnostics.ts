@@ -53,7 +53,8 @@ export function segmentsOf(path: string, model: unknown): string[] {
   return parts;
 }
 
-async function printed(host: DiagnosticsHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<string> {
+/** Findings as text, each with its place and the lines around it. */
+export async function printed(host: DiagnosticsHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<string> {
   const { printDiagnostics } = await import('../spec/diagnostics/code-frame.ts');
   const sources = new Map<string, string>();
   const shown = diagnostics.map((one) => {

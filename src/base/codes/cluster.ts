@@ -2,6 +2,7 @@
 export const clusterCodes = {
   CLUSTER_KEY_REFUSED: 'A key of the file, or its value, is not honoured by this version.',
   CLUSTER_KEY_UNHEEDED: 'A key of the file has no effect in this version; the application runs without it (warning).',
+  CLUSTER_KEY_BOUND: 'A key of the file ties its service to one node of a cluster (warning).',
   CLUSTER_DEPLOYMENT_REFUSED: 'The application was refused for the reasons listed; nothing was changed.',
   CLUSTER_SERVICE_NOT_FOUND: 'The application has no such service.',
   CLUSTER_SERVICE_RUNNING: 'The service has running containers, so they were not removed.',

@@ -128,7 +128,7 @@ function allocateTask(view: View, scene: { readonly service: ServiceObject; read
     const book = books.get(network.id) ?? openBook(view, network);
     books.set(network.id, book);
     const { cursor } = book;
-    const given = attach({ book, service, task, wish: service.spec.networks?.[key] ?? null, linkAliases: scene.linkAliases });
+    const given = attach({ book, service, task, wish: service.spec.networks?.[key] ?? null, isFirst: attachments.length === 0, linkAliases: scene.linkAliases });
     undo.push(() => {
       book.cursor = cursor;
       if ('code' in given) return;
@@ -160,7 +160,12 @@ function openBook(view: View, network: NetworkObject): AddressBook {
   const subnet = parseCidr(network.subnet ?? '') ?? { family: 4, value: 0n, prefix: 32 };
   const used = new Map<string, string>([[network.gateway ?? '', 'the gateway']]);
   const used6 = new Map<string, string>([[network.gateway6 ?? '', 'the gateway']]);
-  for (const pool of network.ipam) for (const [name, address] of Object.entries(pool.auxAddresses)) used.set(address, `aux address ${name}`).set(address, name);
+  for (const pool of network.ipam) {
+    for (const [name, address] of Object.entries(pool.auxAddresses)) {
+      const ip = parseIp(address);
+      if (ip !== null) (ip.family === 4 ? used : used6).set(formatIp(ip), `aux address ${name}`);
+    }
+  }
   for (const task of allOf(view, 'task')) {
     for (const one of task.attachments) {
       if (one.networkId !== network.id) continue;
@@ -175,7 +180,7 @@ function openBook(view: View, network: NetworkObject): AddressBook {
   return { network, subnet, range: { first, last }, used, used6, cursor: network.addressCursor };
 }
 
-function attach(scene: { readonly book: AddressBook; readonly service: ServiceObject; readonly task: TaskObject; readonly wish: ServiceNetwork | null; readonly linkAliases: ReadonlyMap<string, readonly string[]> }): TaskAttachment | ObjectError {
+function attach(scene: { readonly book: AddressBook; readonly service: ServiceObject; readonly task: TaskObject; readonly wish: ServiceNetwork | null; readonly isFirst: boolean; readonly linkAliases: ReadonlyMap<string, readonly string[]> }): TaskAttachment | ObjectError {
   const { book, task, wish } = scene;
   const ip = wish?.ipv4_address === undefined ? (inheritedAddress(book, task) ?? nextAddress(book)) : staticAddress(book, wish.ipv4_address, book.subnet, book.used);
   if (typeof ip !== 'string') return ip;
@@ -183,7 +188,9 @@ function attach(scene: { readonly book: AddressBook; readonly service: ServiceOb
   const ip6 = ip6For(book, wish, ip);
   if (ip6 !== null && typeof ip6 !== 'string') return ip6;
   if (ip6 !== null) book.used6.set(ip6, task.containerName);
-  return { networkId: book.network.id, ip, ip6, mac: null, aliases: namesOf(scene, wish) };
+  // The service's own address is that of its first link.
+  const mac = wish?.mac_address ?? (scene.isFirst ? scene.service.spec.mac_address : undefined) ?? null;
+  return { networkId: book.network.id, ip, ip6, mac, aliases: namesOf(scene, wish) };
 }
 
 /** The names a container answers to on a network. Source: what Compose and the engine give together: service, container, aliases, host name, short id. */

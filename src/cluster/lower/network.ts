@@ -54,11 +54,25 @@ function rotation(tasks: readonly AssignedTask[], facts: (taskId: string) => Tas
 function lowerEndpoint(assigned: AssignedTask, networks: ReadonlyMap<string, NetworkObject>, isInRotation: boolean): Endpoint {
   const ordered = orderedAttachments(assigned, networks);
   const gateway = defaultRoute(assigned, ordered, networks);
+  const interfaceNames = interfaceNamesOf(assigned, ordered);
   return {
     id: assigned.task.containerId,
     dnsServers: assigned.spec?.dns ?? [],
-    attachments: ordered.map((attachment, index) => lowerAttachment(assigned, attachment, { interfaceName: `eth${index}`, isDefaultRoute: attachment === gateway, isInRotation, network: networks.get(attachment.networkId) })),
+    attachments: ordered.map((attachment, index) => lowerAttachment(assigned, attachment, { interfaceName: interfaceNames[index] ?? `eth${index}`, isDefaultRoute: attachment === gateway, isInRotation, network: networks.get(attachment.networkId) })),
   };
+}
+
+/** Those that the file names, and for the others the first of eth0, eth1, … that is free. */
+function interfaceNamesOf(assigned: AssignedTask, ordered: readonly TaskAttachment[]): string[] {
+  const taken = new Set(ordered.map((attachment) => useOf(assigned, attachment).interface_name));
+  let next = 0;
+  return ordered.map((attachment) => {
+    const named = useOf(assigned, attachment).interface_name;
+    if (named !== undefined && named !== '') return named;
+    while (taken.has(`eth${next}`)) next += 1;
+    next += 1;
+    return `eth${next - 1}`;
+  });
 }
 
 function lowerAttachment(assigned: AssignedTask, attachment: TaskAttachment, options: { readonly interfaceName: string; readonly isDefaultRoute: boolean; readonly isInRotation: boolean; readonly network: NetworkObject | undefined }): Attachment {

@@ -1,54 +1,50 @@
-import { serviceKeySupport, serviceSubkeySupport, topLevelKeySupport, type KeySupport } from '../../model/support.ts';
-import { valueRules } from '../../model/support-values.ts';
-import { ties } from './ties.ts';
+import { supportRows } from '../../model/support/check.ts';
+import { targets, type KeyRow, type Target, type Verdict } from '../../model/support/table.ts';
 
-/** The page docs/compose-support.md, made from the tables that refuse and bind. */
+/** The table of keys and targets as the page docs/compose-support.md; made from the rows that the program itself uses. */
 export function supportPage(): string {
+  const rows = [...supportRows].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const services = rows.filter((row) => row.key.startsWith('services.*.'));
+  const others = rows.filter((row) => !row.key.startsWith('services.*.'));
   return [
     '# What becomes of each key',
     '',
-    'Made by `make docs` from src/model/support.ts and src/spec/targets/ties.ts: what `flotilla compose up` refuses, and what `flotilla compose config',
-    '--check-target laptop|cluster` says of a file of yours. Every key of the Compose language is read and checked; it is then honoured, or the application is',
-    'refused before anything starts, with the place in the file and the reason. Nothing is dropped in silence.',
+    'Made by `make docs` from the table in src/model/support, by which `flotilla up` refuses and `flotilla compose config --check-target laptop|cluster` answers.',
+    'Every key of the Compose language is read and checked. A target then honours it, or refuses the application with a reason; nothing is dropped in silence.',
     '',
-    '- **yes**: it has the effect that the Compose specification gives it. A key that is not listed is as the key above it.',
-    '- **some**: some of its values are honoured, those in the last column; others are refused.',
-    '- **tied** (cluster): it has its effect, but ties the service to one node, or to what is on it.',
+    '- **yes**: it has the effect that the Compose specification gives it.',
+    '- **some**: so it is with the values named; the others are refused.',
+    '- **tied**: it has its effect, but ties the service to one node, or to what is on it.',
+    '- **settled**: by whom, or by what, is in the last column; nothing of it is left for a container.',
     '- **no effect**: the application runs without it, and a warning says so.',
-    '- **no**: the application is refused; the last column says why, and what to do.',
+    '- **no**: the application is not started; the last column says why, and what to do instead.',
     '',
-    '*Laptop* is one node. The cluster of several is not there yet; its column says what will be so beside.',
+    '`laptop` is a single node. **The cluster target is not available in this version**: several nodes can\'t be joined yet. Its column',
+    'says what a cluster will honour, tie or refuse by design, so that a file can be written for both.',
     '',
-    '## Services',
+    `## Services (${services.filter((row) => row.key.split('.').length === 3).length} keys)`,
     '',
-    ...lines({ ...serviceKeySupport, ...serviceSubkeySupport }, true),
+    ...lines(services, (row) => row.key.slice('services.*.'.length)),
     '',
     '## Everything else',
     '',
-    ...lines(topLevelKeySupport, false),
+    ...lines(others, (row) => row.key),
     '',
   ].join('\n');
 }
 
-function lines(table: Readonly<Record<string, KeySupport>>, isService: boolean): string[] {
-  const keys = new Set([...Object.keys(table), ...(isService ? Object.keys(ties) : [])]);
-  return ['| key | laptop | cluster | values, reasons |', '|---|---|---|---|', ...[...keys].sort().map((key) => row(key, table[key] ?? { kind: 'honoured' }, isService ? ties[key] : undefined))];
+function lines(rows: readonly KeyRow[], name: (row: KeyRow) => string): string[] {
+  return ['| key | laptop | cluster | values, reasons |', '|---|---|---|---|', ...rows.map((row) => `| \`${name(row)}\` | ${targets.map((target) => word(row, target)).join(' | ')} | ${remark(row)} |`)];
 }
 
-function row(key: string, support: KeySupport, tie: (typeof ties)[string] | undefined): string {
-  const word = wordOf(support);
-  const onCluster = tie === undefined || support.kind === 'refused' ? word : tie.applies === undefined ? 'tied' : `${word}, or tied`;
-  const remark = [remarkOf(key, support), ...(tie === undefined ? [] : [`on a cluster: ${tie.reason}`])].filter((one) => one !== '').join('; ');
-  return `| \`${key}\` | ${word} | ${onCluster} | ${remark.replaceAll('|', '\\|')} |`;
-}
-
-function wordOf(support: KeySupport): string {
-  switch (support.kind) {
+function word(row: KeyRow, target: Target): string {
+  switch (row[target].kind) {
     case 'honoured':
+      return row.values === undefined ? 'yes' : 'some';
+    case 'bound':
+      return 'tied';
     case 'resolved':
-      return 'yes';
-    case 'partly':
-      return 'some';
+      return 'settled';
     case 'unheeded':
       return 'no effect';
     case 'refused':
@@ -56,17 +52,20 @@ function wordOf(support: KeySupport): string {
   }
 }
 
-function remarkOf(key: string, support: KeySupport): string {
-  switch (support.kind) {
+function remark(row: KeyRow): string {
+  return [...new Set([...(row.values === undefined ? [] : [row.values.words]), ...targets.map((target) => textOf(row[target]))])].filter((text) => text !== '').join('; ').replaceAll('|', '\\|');
+}
+
+function textOf(verdict: Verdict): string {
+  switch (verdict.kind) {
     case 'honoured':
-      return support.note ?? '';
-    case 'resolved':
-      return `read by ${support.by}`;
-    case 'partly':
-      return `${valueRules[key]?.words ?? ''}: ${support.reason}`;
+      return verdict.note ?? '';
+    case 'bound':
     case 'unheeded':
-      return support.reason;
+      return verdict.reason;
+    case 'resolved':
+      return verdict.by;
     case 'refused':
-      return `${support.reason}: ${support.hint}`;
+      return `${verdict.reason}: ${verdict.hint}`;
   }
 }
