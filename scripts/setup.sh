@@ -27,6 +27,8 @@ if [ ${#needed[@]} -gt 0 ]; then
 fi
 
 make --no-print-directory build
+# The first run of a command compiles it and keeps that: so that no user waits for it.
+for file in examples/*/compose.yaml; do bin/flotilla compose -f "$file" config >/dev/null 2>&1 || true; done
 
 if [ "$(id -u)" = 0 ]; then
   ln -sfn "$PWD/bin/flotilla" /usr/local/bin/flotilla

@@ -17,12 +17,43 @@ export async function connectIfRunning(env: Env): Promise<ApiClient | null> {
 /**
  * A client that starts the daemon at the first call that finds none. The usual case costs nothing: the call itself is the question.
  */
-export async function connectOrStart(env: Env): Promise<ApiClient> {
+export function connectOrStart(env: Env): ApiClient {
   const client = createApiClient({ socketPath: socketPathOf(env) });
-  if (await answers(client)) return client;
-  await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
-  if (await answers(client)) return client;
-  throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: 'the daemon was started but does not answer', hint: 'flotilla doctor' });
+  let isKnown = false;
+  const start = async (error: unknown): Promise<void> => {
+    // NOTE: it is thrown before anything was sent, so asking again does nothing twice.
+    if (isKnown || !isAppError(error, 'WIRE_NO_DAEMON')) throw error;
+    isKnown = true;
+    await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
+    if (!(await answers(client))) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: 'the daemon was started but does not answer', hint: 'flotilla doctor' });
+  };
+  const orStart = async <T>(call: () => Promise<T>): Promise<T> => {
+    try {
+      const value = await call();
+      isKnown = true;
+      return value;
+    } catch (error) {
+      await start(error);
+      return call();
+    }
+  };
+  return {
+    call: (...args) => orStart(() => client.call(...args)),
+    upgrade: (path) => orStart(() => client.upgrade(path)),
+    lines: async function* (...args) {
+      const first = await orStart(async () => {
+        const lines = client.lines(...args);
+        return { lines, result: await lines.next() };
+      });
+      if (first.result.done === true) return;
+      try {
+        yield first.result.value;
+        yield* first.lines;
+      } finally {
+        await first.lines.return();
+      }
+    },
+  };
 }
 
 async function answers(client: ApiClient): Promise<boolean> {

@@ -44,6 +44,7 @@ export async function execIn(call: ExecCall): Promise<void> {
       socket.on('data', (chunk: Uint8Array) => void (read(chunk) || socket.destroy()));
       socket.on('error', reject);
       socket.on('close', () => reject(new AppError({ code: 'WIRE_LOST', message: 'the daemon ended before the command did' })));
+      socket.resume();
     });
     socket.end();
     throw new ExitWith(exitCode);

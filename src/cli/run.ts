@@ -1,5 +1,6 @@
 import { AppError } from '../base/app-error.ts';
 import { type CliContext, ExitWith, type Output } from './context.ts';
+import { isCharacterDevice, writeNow } from '../os/output-fd.ts';
 import { printError } from './print/error.ts';
 
 type Command = { readonly summary: string; readonly load: () => Promise<(args: readonly string[], context: CliContext) => Promise<void>> };
@@ -23,7 +24,7 @@ const commands: Readonly<Record<string, Command>> = {
 
 /** Runs one command line. Answers the exit code: 0 ok, 1 failed, 3 usage, 4 no daemon, 130 interrupted, or the command's own. */
 export async function run(args: readonly string[]): Promise<number> {
-  const err = outputOf(process.stderr);
+  const err = outputOf(2, () => process.stderr);
   const isColoured = err.isTty && (process.env['NO_COLOR'] ?? '') === '';
   try {
     await dispatch(args, makeContext(err));
@@ -65,7 +66,7 @@ function makeContext(err: Output): CliContext {
   return {
     env: process.env,
     cwd: process.cwd(),
-    out: outputOf(process.stdout),
+    out: outputOf(1, () => process.stdout),
     err,
     daemon: async () => (await import('./daemon-client.ts')).connectOrStart(process.env),
     daemonIfRunning: async () => (await import('./daemon-client.ts')).connectIfRunning(process.env),
@@ -77,16 +78,42 @@ function makeContext(err: Output): CliContext {
         process.off('SIGTERM', listener);
       };
     },
-    stdin: process.stdin,
+    // Made when it is asked for: a terminal's stream costs a command some milliseconds.
+    get stdin() {
+      return process.stdin;
+    },
     nowMs: () => Date.now(),
   };
 }
 
-function outputOf(stream: NodeJS.WriteStream): Output {
-  // A reader that went away (`| head`) ends the command quietly.
-  stream.on('error', (error: Error & { readonly code?: string }) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-  return { write: (text) => void stream.write(text), isTty: stream.isTTY === true, columns: () => stream.columns || 80 };
+/** Writes to files and pipes directly; only a terminal needs Node's stream, which costs milliseconds to make. */
+function outputOf(fd: 1 | 2, makeStream: () => NodeJS.WriteStream): Output {
+  const isDevice = isCharacterDevice(fd);
+  let made: NodeJS.WriteStream | undefined;
+  const stream = (): NodeJS.WriteStream => {
+    if (made !== undefined) return made;
+    made = makeStream();
+    made.on('error', ended);
+    return made;
+  };
+  return {
+    write: (text) => {
+      if (isDevice || made !== undefined) void stream().write(text);
+      else {
+        // What is left over waits for a pipe that somebody made non-blocking, and that is full: Node's stream knows how to.
+        const rest = writeNow(fd, typeof text === 'string' ? Buffer.from(text) : text, ended);
+        if (rest.length > 0) void stream().write(rest);
+      }
+    },
+    get isTty() {
+      return isDevice && stream().isTTY === true;
+    },
+    columns: () => (isDevice ? (stream().columns || 80) : 80),
+  };
+}
+
+/** A reader that went away (`| head`) ends the command quietly. */
+function ended(error: unknown): void {
+  if (error instanceof Error && 'code' in error && error.code === 'EPIPE') process.exit(0);
+  throw error;
 }

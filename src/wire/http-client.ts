@@ -1,96 +1,115 @@
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, type Place } from '../base/app-error.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { isErrorCode } from '../base/error-codes.ts';
+import { type HttpAnswer, readAnswer } from './http-response.ts';
 
 /** Talks to a daemon over its UNIX socket: one connection a call, answers as values or as lines. */
 export type ApiClient = {
   readonly call: (method: string, path: string, body?: unknown, signal?: AbortSignal) => Promise<unknown>;
   /** Yields each line of the answer; throws the error that the last line tells. */
   readonly lines: (method: string, path: string, body?: unknown, signal?: AbortSignal) => AsyncGenerator<unknown, void, undefined>;
-  /** A raw connection after the daemon agreed to switch. */
+  /** A raw connection after the daemon agreed to switch. It is paused: `resume` it once somebody listens. */
   readonly upgrade: (path: string) => Promise<{ readonly socket: Duplex; readonly head: Uint8Array }>;
 };
 
 export function createApiClient(options: { readonly socketPath: string }): ApiClient {
+  const { socketPath } = options;
   return {
     call: async (method, path, body, signal) => {
-      const response = await send(options.socketPath, method, path, body, signal);
-      const value = parse(await readAll(response));
-      if ((response.statusCode ?? 500) >= 400) throw errorFrom(value);
-      return value;
+      const { socket, answer } = await ask({ socketPath, method, path, body, signal });
+      try {
+        const value = parse(await readAll(answer));
+        if (answer.status >= 400) throw errorFrom(value);
+        return value;
+      } catch (error) {
+        throw reasonOf(error, signal);
+      } finally {
+        socket.destroy();
+      }
     },
-    lines: (method, path, body, signal) => readLines(options.socketPath, method, path, body, signal),
-    upgrade: (path) => upgrade(options.socketPath, path),
+    lines: (method, path, body, signal) => readLines({ socketPath, method, path, body, signal }),
+    upgrade: (path) => upgrade(socketPath, path),
   };
 }
 
-async function* readLines(socketPath: string, method: string, path: string, body: unknown, signal: AbortSignal | undefined): AsyncGenerator<unknown, void, undefined> {
-  const response = await send(socketPath, method, path, body, signal);
-  if ((response.statusCode ?? 500) >= 400) throw errorFrom(parse(await readAll(response)));
-  response.setEncoding('utf8');
-  let rest = '';
-  for await (const chunk of chunksOf(response, signal)) {
-    rest += chunk;
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      if (line === '') continue;
-      const value = parse(line);
-      if (isRecord(value) && value['error'] !== undefined && Object.keys(value).length === 1) throw errorFrom(value);
-      yield value;
+type Question = { readonly socketPath: string; readonly method: string; readonly path: string; readonly body?: unknown; readonly signal: AbortSignal | undefined; readonly headers?: string };
+
+async function* readLines(question: Question): AsyncGenerator<unknown, void, undefined> {
+  const { socket, answer } = await ask(question);
+  try {
+    if (answer.status >= 400) throw errorFrom(parse(await readAll(answer)));
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const chunk of answer.body()) {
+      const lines = `${rest}${decoder.decode(chunk, { stream: true })}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line === '') continue;
+        const value = parse(line);
+        if (isRecord(value) && value['error'] !== undefined && Object.keys(value).length === 1) throw errorFrom(value);
+        yield value;
+      }
     }
-  }
-  if (!response.complete) throw lost();
-}
-
-/** A connection that breaks is the daemon's end, unless the caller broke it. */
-async function* chunksOf(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<string, void, undefined> {
-  try {
-    for await (const chunk of response) yield String(chunk);
   } catch (error) {
-    if (signal?.aborted === true) throw signal.reason;
-    throw isBroken(error) ? lost() : error;
+    throw reasonOf(error, question.signal);
+  } finally {
+    socket.destroy();
   }
 }
 
-function isBroken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ERR_STREAM_PREMATURE_CLOSE');
-}
-
-function send(socketPath: string, method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    const request: ClientRequest = httpRequest({
-      socketPath, method, path, agent: false, ...(signal === undefined ? {} : { signal }),
-      headers: { host: 'daemon', ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }) },
-    });
-    request.on('response', resolve);
-    request.on('error', (error) => reject(signal?.aborted === true ? signal.reason : unreachableDaemon(socketPath, error)));
-    request.end(text);
-  });
-}
-
-function upgrade(socketPath: string, path: string): Promise<{ socket: Duplex; head: Uint8Array }> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath, method: 'POST', path, agent: false, headers: { host: 'daemon', connection: 'Upgrade', upgrade: 'flotilla' } });
-    request.on('upgrade', (_response, socket, head) => resolve({ socket, head }));
-    request.on('response', (response) => void readAll(response).then((text) => reject(errorFrom(parse(text))), reject));
-    request.on('error', (error) => reject(unreachableDaemon(socketPath, error)));
-    request.end();
-  });
-}
-
-async function readAll(response: IncomingMessage): Promise<string> {
-  response.setEncoding('utf8');
-  let text = '';
+/** One connection a question: the daemon learns by its end that the asker went away. */
+async function ask(question: Question): Promise<{ readonly socket: Socket; readonly answer: HttpAnswer }> {
+  const { socketPath, method, path, body, signal } = question;
+  signal?.throwIfAborted();
+  const text = body === undefined ? null : Buffer.from(JSON.stringify(body));
+  const socket = connect(socketPath);
+  const abort = (): void => void socket.destroy();
+  signal?.addEventListener('abort', abort);
+  socket.on('close', () => signal?.removeEventListener('abort', abort));
   try {
-    for await (const chunk of response) text += String(chunk);
-  } catch {
-    throw lost();
+    await connected(socket);
+    socket.write(`${method} ${path} HTTP/1.1\r\nhost: daemon\r\n${question.headers ?? 'connection: close\r\n'}${text === null ? '' : `content-type: application/json\r\ncontent-length: ${text.length}\r\n`}\r\n`);
+    if (text !== null) socket.write(text);
+    return { socket, answer: await readAnswer(socket, lost) };
+  } catch (error) {
+    socket.destroy();
+    throw signal?.aborted === true ? signal.reason : unreachableDaemon(socketPath, error);
   }
-  return text;
+}
+
+function connected(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('close', () => reject(lost()));
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function upgrade(socketPath: string, path: string): Promise<{ socket: Duplex; head: Uint8Array }> {
+  const { socket, answer } = await ask({ socketPath, method: 'POST', path, signal: undefined, headers: 'connection: Upgrade\r\nupgrade: flotilla\r\n' });
+  if (answer.status === 101) return { socket, head: answer.takeRest() };
+  try {
+    throw errorFrom(parse(await readAll(answer)));
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function readAll(answer: HttpAnswer): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer.body()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A connection that was cut because the caller gave up fails with the caller's reason. */
+function reasonOf(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted === true) return signal.reason;
+  return error instanceof AppError ? error : lost();
 }
 
 function parse(text: string): unknown {
@@ -105,10 +124,11 @@ function lost(): AppError {
   return new AppError({ code: 'WIRE_LOST', message: 'the daemon ended before its answer was complete', hint: 'what was committed goes on when it is back; run the command again to follow it' });
 }
 
-function unreachableDaemon(socketPath: string, cause: Error & { readonly code?: string }): AppError {
-  const reset = cause.code === 'ECONNRESET' || cause.code === 'EPIPE';
-  if (reset) return lost();
-  return new AppError({ code: 'WIRE_NO_DAEMON', message: `no daemon answers at ${socketPath} (${cause.code ?? cause.message})`, hint: 'start it: `sudo systemctl start flotilla`, or `sudo flotilla daemon`', cause });
+function unreachableDaemon(socketPath: string, cause: unknown): unknown {
+  if (cause instanceof AppError) return cause;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  if (code === 'ECONNRESET' || code === 'EPIPE') return lost();
+  return new AppError({ code: 'WIRE_NO_DAEMON', message: `no daemon answers at ${socketPath} (${code})`, hint: 'start it: `sudo systemctl start flotilla`, or `sudo flotilla daemon`', cause });
 }
 
 /** Rebuilds the AppError of an answer, so that callers match on its code as if it were thrown here. */

@@ -1,7 +1,7 @@
 // `compose config` alone, for comparing it with another program: `node test/conformance/config-main.ts compose -f a.yml config --format json`.
 import { Command } from 'commander';
 import { isAppError } from '../../src/base/app-error.ts';
-import { addConfigCommand } from '../../src/cli/compose-config.ts';
+import { addConfigCommand } from '../../src/cli/compose-config-flags.ts';
 import type { ProjectFlags } from '../../src/cli/read-project.ts';
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];

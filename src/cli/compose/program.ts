@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { AppError } from '../../base/app-error.ts';
 import { type CliContext, ExitWith } from '../context.ts';
-import { addConfigCommand } from '../compose-config.ts';
+import { addConfigCommand } from '../compose-config-flags.ts';
 import type { ComposeFlags } from './flags.ts';
 import { hiddenNotYet, notYetCommands, refuseGlobalFlags } from './not-yet.ts';
 

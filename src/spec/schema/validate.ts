@@ -1,9 +1,11 @@
 import { composeSchema } from '../generated/compose-schema.js';
-import { validate } from '../generated/compose-validator.js';
+import { makeFits } from './fits.ts';
 import { badNumber, badText, duplicateItem, missingKey, unknownKey, wrongType } from './messages.ts';
 import { fitsType, isMap, patternOf, resolveSchema, schemaOfKey, typesOf } from './schema.ts';
 import type { ModelPath, Schema, SchemaError } from './schema.ts';
 import { duplicateOf } from './unique.ts';
+
+const validate = makeFits(composeSchema);
 
 /** As many as anyone reads; a hostile file could make millions. */
 const errorsMax = 100;
