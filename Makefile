@@ -7,8 +7,7 @@ help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 node_modules: package.json package-lock.json
-	@test -L node_modules || npm ci --no-audit --no-fund
-	@[ -L node_modules ] || touch node_modules
+	@test -L node_modules || scripts/npm-packages.sh
 
 .PHONY: setup demo
 setup:           ## installs what is needed (crun, conmon, nftables, iproute2 …), builds, puts `flotilla` on the PATH
@@ -74,3 +73,7 @@ MANAGERS ?= 3
 .PHONY: chaos
 chaos: node_modules  ## real managers under kill -9, SIGSTOP, partitions, full disks, sync errors: EPISODES=n MANAGERS=3 or 5 (root)
 	@node test/chaos/run.ts $(EPISODES) $(MANAGERS) $(SEED)
+
+.PHONY: vm-test
+vm-test: build demo-images  ## boots a Debian machine with cgroup v2 and tries all in it, also a power cut: [ONLY="powercut product"] (root)
+	test/vm/run.sh $(ONLY)
