@@ -250,9 +250,15 @@ export class Agent {
   async #release(assigned: AssignedTask): Promise<void> {
     const { containerId } = assigned.task;
     if (!this.#namespaces.delete(containerId)) return;
-    // First out of the wish, then the namespace: an application in between would miss its own namespace.
-    await this.#network.sync();
-    await this.#options.net.removeNamespace(containerId);
+    try {
+      // First out of the wish, then the namespace: an application in between would miss its own namespace.
+      await this.#network.sync();
+      await this.#options.net.removeNamespace(containerId);
+    } catch (error) {
+      // Still ours to take away: the removal is tried again.
+      this.#namespaces.add(containerId);
+      throw error;
+    }
   }
 
   #forget(taskId: string): void {

@@ -45,6 +45,8 @@ export class TaskDriver {
   #failure: AppError | null = null;
   #cancelRestart: (() => void) | null = null;
   #preparing: AbortController | null = null;
+  /** Counts the wishes: what fails under an older one is no failure of the present. */
+  #wishes = 0;
   #idle: Promise<void> = Promise.resolve();
 
   constructor(host: DriverHost, assigned: AssignedTask) {
@@ -67,6 +69,7 @@ export class TaskDriver {
     this.#assigned = assigned;
     const { task } = assigned;
     if (before.desired !== task.desired || before.restartCount !== task.restartCount) {
+      this.#wishes += 1;
       this.#failure = null;
       this.#dropRestart();
     }
@@ -128,6 +131,7 @@ export class TaskDriver {
   }
 
   async #perform(step: Exclude<Step, { kind: 'idle' }>): Promise<void> {
+    const wishes = this.#wishes;
     try {
       switch (step.kind) {
         case 'fetch':
@@ -169,7 +173,7 @@ export class TaskDriver {
           unreachable(step);
       }
     } catch (error) {
-      this.#fail(step.kind, error);
+      this.#fail({ step: step.kind, error, isOverruled: wishes !== this.#wishes });
     } finally {
       this.#preparing = null;
       this.#doing = null;
@@ -236,10 +240,13 @@ export class TaskDriver {
     if (desired === 'stopped' && memory.fulfilled !== 'stopped') this.#remember({ fulfilled: 'stopped' });
   }
 
-  #fail(step: string, error: unknown): void {
+  #fail(failed: { readonly step: string; readonly error: unknown; readonly isOverruled: boolean }): void {
     const { task } = this.#assigned;
+    const { step, error } = failed;
     const failure = isAppError(error) ? error : new AppError({ code: 'AGENT_STEP_FAILED', message: `${task.containerName}: ${step} failed: ${error instanceof Error ? error.message : String(error)}`, cause: error });
     this.#host.log.warn('agent.step-failed', { task: task.id, container: task.containerName, step, code: failure.code, error: failure.message, stack: isAppError(error) ? undefined : String((error as { stack?: unknown } | null)?.stack) });
+    // The wish changed meanwhile: its own first step is still to be taken, and at once.
+    if (failed.isOverruled) return;
     this.#failure = failure;
     if (task.desired === 'removed' || task.desired === 'stopped') {
       // A removal is never given up: it is tried again, slowly.
