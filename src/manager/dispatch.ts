@@ -122,8 +122,10 @@ class AgentSession {
         // What was said is said again later, unless it has been overtaken.
         for (const [taskId, status] of statuses) if (!this.#statuses.has(taskId)) this.#statuses.set(taskId, status);
         for (const id of removedVolumes) this.#removedVolumes.add(id);
-        if (!isAppError(error) || !error.code.startsWith('MANAGER_')) throw error;
-        if (error.code !== 'MANAGER_CLOSED') this.#options.clock.after(retryMs, () => this.resume(), true);
+        if (isAppError(error, 'MANAGER_CLOSED')) return;
+        // A defect of a decision is told in the log, and must not silence the node: the next state may be one that it can decide on.
+        if (!isAppError(error) || !error.code.startsWith('MANAGER_')) this.#options.log.error('manager.report-not-decided', { node: this.nodeId, error: String(error) });
+        this.#options.clock.after(retryMs, () => this.resume(), true);
         return;
       }
     }

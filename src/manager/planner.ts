@@ -114,42 +114,53 @@ export class Planner {
       while (this.#queue.length > 0 || this.#dirty.size > 0) {
         const jobs = this.#queue;
         this.#queue = [];
-        await this.#batch(jobs);
+        await this.#batches(jobs);
       }
     } finally {
       this.#isRunning = false;
     }
   }
 
-  async #batch(jobs: readonly Job[]): Promise<void> {
-    let open = jobs;
+  /** What can't be decided together is decided one by one, so that a defect in one project refuses nobody else's change. */
+  async #batches(jobs: readonly Job[]): Promise<void> {
     const dirty = this.#dirty;
     this.#dirty = new Set();
+    const undecided = await this.#batch(jobs, dirty);
+    if (undecided === null) return;
+    const parts: { readonly jobs: readonly Job[]; readonly dirty: ReadonlySet<string> }[] = [...undecided.jobs.map((job) => ({ jobs: [job], dirty: new Set<string>() })), ...[...dirty].sort().map((name) => ({ jobs: [], dirty: new Set([name]) }))];
+    if (parts.length <= 1) return this.#fail(undecided.jobs, undecided.error);
+    for (const part of parts) {
+      const failed = await this.#batch(part.jobs, part.dirty);
+      if (failed !== null) this.#fail(failed.jobs, failed.error);
+    }
+  }
+
+  /** null: every job has its answer. Otherwise the deciders failed on what was there together. */
+  async #batch(jobs: readonly Job[], dirty: ReadonlySet<string>): Promise<{ readonly jobs: readonly Job[]; readonly error: unknown } | null> {
+    let open = jobs;
     for (let attempt = 1; ; attempt += 1) {
       const current = this.#store.leadership();
       const leadership = current.isLeader ? current : await this.#leader();
       if (!leadership.isLeader) {
         const error = new AppError({ code: 'MANAGER_NOT_LEADER', message: leadership.leaderId === null ? 'no manager leads' : `manager ${leadership.leaderId} leads` });
         for (const job of open) job.reject(error);
-        return;
+        return null;
       }
       const base = this.#store.view();
       const draft = new Draft(base, this.#clock.nowMs());
+      const decided = this.#decide(draft, open, dirty);
+      open = decided.jobs;
+      if (decided.failure !== null) return { jobs: open, error: decided.failure.error };
       try {
-        open = this.#decide(draft, open, dirty);
         const changes = draft.changes();
-        if (changes.length === 0) {
+        if (changes.length === 0 || (await this.#propose(changes, leadership.term))) {
           for (const job of open) job.resolve(base.revision);
-          return;
-        }
-        if (await this.#propose(changes, leadership.term)) {
-          for (const job of open) job.resolve(base.revision);
-          return;
+          return null;
         }
         if (attempt >= attemptsMax) throw new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: `the change met another one ${attemptsMax} times` });
       } catch (error) {
         this.#fail(open, error);
-        return;
+        return null;
       }
     }
   }
@@ -174,8 +185,8 @@ export class Planner {
     });
   }
 
-  /** Answers the jobs that were not refused. */
-  #decide(draft: Draft, jobs: readonly Job[], dirty: ReadonlySet<string>): readonly Job[] {
+  /** Answers the jobs that were not refused, and whether the deciders failed on what follows from them. */
+  #decide(draft: Draft, jobs: readonly Job[], dirty: ReadonlySet<string>): { readonly jobs: readonly Job[]; readonly failure: { readonly error: unknown } | null } {
     const open = jobs.filter((job) => {
       try {
         job.run(draft);
@@ -185,8 +196,12 @@ export class Planner {
         return false;
       }
     });
-    settleAll(draft, dirty, this.#makers);
-    return open;
+    try {
+      settleAll(draft, dirty, this.#makers);
+      return { jobs: open, failure: null };
+    } catch (error) {
+      return { jobs: open, failure: { error } };
+    }
   }
 
   /** False: somebody else wrote in between. */

@@ -119,6 +119,23 @@ describe('a manager with one node', () => {
     await one.manager.close();
   });
 
+  test('what the deciders break on is refused alone: neither commands nor reports beside it are lost', async () => {
+    const one = cluster();
+    await follow(one, one.manager.control.deploy(two), 'started');
+    const [running] = one.manager.queries.tasks('shop');
+    if (running === undefined) throw new Error('no task');
+    const broken = deployment({ a: service({ links: [5 as unknown as string] }) }, { name: 'broken' });
+    const other = deployment({ c: service() }, { name: 'other' });
+    one.agent.send({ kind: 'report', report: { nodeId: node.nodeId, tasks: [{ taskId: running.id, status: { ...running.status, restarts: 7 } }], removedVolumes: [] } });
+    const [refused, accepted] = await Promise.allSettled([one.manager.control.deploy(broken), one.manager.control.deploy(other)]);
+    expect(refused.status).toBe('rejected');
+    expect(accepted.status).toBe('fulfilled');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(one.manager.queries.projects().map((project) => project.name)).toEqual(['other', 'shop']);
+    expect(one.manager.queries.task(running.id)?.status.restarts).toBe(7);
+    await one.manager.close();
+  });
+
   test('without leadership commands are refused, reports are kept, and all goes on when it comes back', async () => {
     const one = cluster();
     await one.manager.control.deploy(two);
