@@ -46,7 +46,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, routes
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   try {
-    const url = new URL(request.url ?? '/', 'http://daemon');
+    const url = urlOf(request);
     const found = find(routes.filter((one) => one.route.method === request.method), url.pathname);
     if (found === null) {
       throw new AppError({ code: 'WIRE_NO_ROUTE', message: `the daemon has nothing at ${request.method ?? ''} ${url.pathname}`, hint: 'the command and the daemon may be of different versions: `flotilla version` shows both' });
@@ -91,7 +91,7 @@ async function upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Arra
   socket.on('close', () => gone.abort());
   socket.on('error', () => gone.abort());
   try {
-    const url = new URL(request.url ?? '/', 'http://daemon');
+    const url = urlOf(request);
     const found = find(routes, url.pathname);
     if (found === null) throw new AppError({ code: 'WIRE_NO_ROUTE', message: `the daemon has nothing at ${url.pathname}` });
     await found.route.handle({ params: found.params, query: url.searchParams, body: undefined, signal: gone.signal }, socket, head);
@@ -99,6 +99,13 @@ async function upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Arra
     const text = JSON.stringify({ error: failureOf(error, log) });
     socket.end(`HTTP/1.1 ${statusOf(error)} Error\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
   }
+}
+
+/** Errors: WIRE_NO_ROUTE where the target is no path at all (`//`). */
+function urlOf(request: IncomingMessage): URL {
+  const url = URL.parse(request.url ?? '/', 'http://daemon');
+  if (url === null) throw new AppError({ code: 'WIRE_NO_ROUTE', message: `the daemon has nothing at ${JSON.stringify(request.url)}` });
+  return url;
 }
 
 function find<R>(routes: readonly Matched<R>[], path: string): { route: R; params: Record<string, string> } | null {
