@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import { AppError } from '../../base/app-error.ts';
 
 /** Data keys by id. Key 0 means "not encrypted". New records are sealed with `currentId`. */
@@ -31,7 +31,8 @@ export function fileSealer(options: { readonly keys: DataKeys; readonly keyId: n
       hint: 'put back the key file that belongs to this data directory, or let the member join again: flotilla store recover --rejoin',
     });
   }
-  const key = new Uint8Array(hkdfSync('sha256', dataKey, options.salt, 'flotilla store file', 32));
+  // NOTE: from bytes, Node makes a key object for every record; made once it costs nothing.
+  const key = createSecretKey(Buffer.from(hkdfSync('sha256', dataKey, options.salt, 'flotilla store file', 32)));
   const nonceOf = (sequence: number): Uint8Array => {
     const nonce = new Uint8Array(12);
     const view = new DataView(nonce.buffer);
