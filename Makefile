@@ -20,9 +20,10 @@ demo: setup      ## does all the set-up, runs examples/fullstack, prints where i
 build: node_modules  ## generates the validators and bundles the command into dist/
 	node build.ts
 
-check: build  ## types and lint
+check: build  ## types, lint, and the rules of the project
 	tsc
 	oxlint --quiet src test
+	vitest run test/tidy --reporter=dot
 
 unit: build         ## the tests that need no root
 	vitest run

@@ -24,6 +24,7 @@ export function connectOrStart(env: Env): ApiClient {
     // NOTE: it is thrown before anything was sent, so asking again does nothing twice.
     if (isKnown || !isAppError(error, 'WIRE_NO_DAEMON')) throw error;
     isKnown = true;
+    if (process.getuid?.() !== 0) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: `no daemon answers at ${socketPathOf(env)}, and only root can start one`, hint: 'sudo flotilla …, or for good: sudo systemctl enable --now flotilla' });
     await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
     if (!(await answers(client))) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: 'the daemon was started but does not answer', hint: 'flotilla doctor' });
   };

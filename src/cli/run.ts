@@ -57,7 +57,7 @@ function usage(): string {
 
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof AppError)) return 1;
-  if (error.code === 'WIRE_NO_DAEMON' || error.code === 'CLI_DAEMON_NOT_STARTED' || error.code === 'OS_DAEMON_START') return 4;
+  if (error.code === 'WIRE_NO_DAEMON' || error.code === 'WIRE_DENIED' || error.code === 'CLI_DAEMON_NOT_STARTED' || error.code === 'OS_DAEMON_START') return 4;
   if (error.code === 'CLI_USAGE' || error.code === 'CLI_UNKNOWN_COMMAND') return 3;
   return 1;
 }

@@ -18,10 +18,18 @@ export function examineMachine(path: string): Check[] {
     check('overlayfs', fileSystems().includes('overlay'), fileSystems().includes('overlay') ? 'in the kernel' : 'not in /proc/filesystems', 'sudo modprobe overlay'),
     check('cgroups', cgroupVersion() !== null, cgroupVersion() ?? 'no hierarchy is mounted', 'mount cgroup v2: sudo mount -t cgroup2 none /sys/fs/cgroup'),
     check('nf_tables', existsSync('/proc/net/netfilter') || existsSync('/proc/sys/net/netfilter'), 'netfilter in the kernel', 'sudo modprobe nf_tables'),
-    check('IP forwarding can be set', isWritable('/proc/sys/net/ipv4/ip_forward'), isWritable('/proc/sys/net/ipv4/ip_forward') ? 'yes' : '/proc/sys is read-only here', 'run on a host, or in a container with --privileged'),
+    forwardingCheck(),
     { ...check('init for `init: true`', initProgram(path) !== null, initProgram(path) ?? 'not found', apt('tini')), isRequired: false },
     { ...check('memory', availableBytes() > 256e6, `${Math.round(availableBytes() / 1e6)} MB available`, 'stop what is not needed'), isRequired: false },
   ];
+}
+
+/** Who is not root can't tell: everything below /proc/sys is read-only for them. */
+function forwardingCheck(): Check {
+  const name = 'IP forwarding can be set';
+  if (process.getuid?.() !== 0) return { name, isOk: true, isRequired: false, found: 'only root can tell', fix: null };
+  const isOk = isWritable('/proc/sys/net/ipv4/ip_forward');
+  return check(name, isOk, isOk ? 'yes' : '/proc/sys is read-only here', 'run on a host, or in a container with --privileged');
 }
 
 function check(name: string, isOk: boolean, found: string, fix: string): Check {

@@ -128,6 +128,7 @@ function unreachableDaemon(socketPath: string, cause: unknown): unknown {
   if (cause instanceof AppError) return cause;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
   if (code === 'ECONNRESET' || code === 'EPIPE') return lost();
+  if (code === 'EACCES' || code === 'EPERM') return new AppError({ code: 'WIRE_DENIED', message: `${socketPath} is for root and the group flotilla`, hint: 'sudo flotilla …', cause });
   return new AppError({ code: 'WIRE_NO_DAEMON', message: `no daemon answers at ${socketPath} (${code})`, hint: 'start it: `sudo systemctl start flotilla`, or `sudo flotilla daemon`', cause });
 }
 

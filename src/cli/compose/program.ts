@@ -47,7 +47,7 @@ function composeProgram(context: CliContext): Command {
   return program;
 }
 
-function addLifecycle(program: Command, flags: () => ComposeFlags, context: CliContext): void {
+function addUp(program: Command, flags: () => ComposeFlags, context: CliContext): void {
   program
     .command('up [services...]')
     .description('Create and start containers')
@@ -80,6 +80,10 @@ function addLifecycle(program: Command, flags: () => ComposeFlags, context: CliC
     .addOption(new Option('-w, --watch', 'Watch source code').hideHelp())
     .addOption(new Option('--menu [on]', 'Enable interactive shortcuts').hideHelp())
     .action(async (services: string[], options: Record<string, unknown>) => (await import('./up.ts')).up(context, flags(), services, options));
+}
+
+function addLifecycle(program: Command, flags: () => ComposeFlags, context: CliContext): void {
+  addUp(program, flags, context);
   program
     .command('create [services...]')
     .description('Creates containers for a service')

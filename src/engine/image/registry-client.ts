@@ -39,8 +39,7 @@ export function openRegistryClient(options: RegistryOptions): RegistryClient {
   const http = openRegistryHttp();
   const auth = openRegistryAuth(http, options.credentials, options.clock);
   const pause = async (attempt: number, signal: AbortSignal): Promise<void> => {
-    const full = Math.min(backoffMaxMs, backoffMs * 2 ** attempt);
-    await options.clock.sleep(full / 2 + (options.random.float() * full) / 2, signal);
+    await options.clock.sleep(backoffAfter(attempt, options.random), signal);
   };
 
   const askOnce = async (endpoint: Endpoint, repository: string, what: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> => {
@@ -100,16 +99,25 @@ export function openRegistryClient(options: RegistryOptions): RegistryClient {
     },
     blob: async (reference, blob, offset, signal) => {
       const answer = await ask(reference, `blobs/${blob.digest}`, offset > 0 ? { range: `bytes=${offset}-` } : {}, signal);
-      const begun = answer.status === 206 ? Number(/^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1] ?? Number.NaN) : 0;
-      if (begun !== 0 && begun !== offset) {
-        answer.body.destroy();
-        throw new AppError({ code: 'ENGINE_REGISTRY_ANSWER', message: `${answer.url.host} answers another part of ${blob.digest} than was asked for` });
-      }
-      return { offset: begun, stream: answer.body, destroy: () => answer.body.destroy() };
+      return { offset: beginOf(answer, blob.digest, offset), stream: answer.body, destroy: () => answer.body.destroy() };
     },
     pause,
     close: () => http.close(),
   };
+}
+
+/** Doubles with each attempt up to a bound; half of it is chance, so that many that failed together don't come back together. */
+function backoffAfter(attempt: number, random: Random): number {
+  const fullMs = Math.min(backoffMaxMs, backoffMs * 2 ** attempt);
+  return fullMs / 2 + (random.float() * fullMs) / 2;
+}
+
+/** Where the bytes of an answer begin: at the offset that was asked for, or at 0 from a server that knows no ranges. */
+function beginOf(answer: HttpAnswer, digest: string, offset: number): number {
+  const begun = answer.status === 206 ? Number(/^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1] ?? Number.NaN) : 0;
+  if (begun === 0 || begun === offset) return begun;
+  answer.body.destroy();
+  throw new AppError({ code: 'ENGINE_REGISTRY_ANSWER', message: `${answer.url.host} answers another part of ${digest} than was asked for` });
 }
 
 function statusError(endpoint: Endpoint, repository: string, what: string, status: number, body: string): AppError {

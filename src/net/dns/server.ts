@@ -30,8 +30,7 @@ export function createDnsServer(options: { readonly clock: Clock; readonly log: 
   const upstream = createUpstream({ clock: options.clock, ...(options.upstreamPort === undefined ? {} : { port: options.upstreamPort }) });
   const listeners = new Map<string, { readonly udp: UdpSocket; readonly tcp: Server; readonly connections: Set<TcpSocket> }>();
   const stopping = new AbortController();
-  const forwards = new Map<string, number>();
-  let forwardsNow = 0;
+  const forwards = countForwards();
   let table: NameTable = { askers: new Map() };
   let turn = 0;
 
@@ -40,18 +39,13 @@ export function createDnsServer(options: { readonly clock: Clock; readonly log: 
     if (reaction.kind === 'drop') return null;
     if (reaction.kind === 'answer') return reaction.bytes;
     const { asker, query } = reaction;
-    const count = forwards.get(asker.endpointId) ?? 0;
-    if (forwardsNow >= forwardsMax || count >= forwardsPerAskerMax) return failureOf(query, transport);
-    forwardsNow += 1;
-    forwards.set(asker.endpointId, count + 1);
+    const done = forwards.begin(asker.endpointId);
+    if (done === null) return failureOf(query, transport);
     try {
       const servers = asker.dnsServers.length > 0 ? asker.dnsServers : await options.hostResolvers();
       return (await upstream.ask(bytes, { servers, transport, signal: stopping.signal })) ?? failureOf(query, transport);
     } finally {
-      forwardsNow -= 1;
-      const left = (forwards.get(asker.endpointId) ?? 1) - 1;
-      if (left > 0) forwards.set(asker.endpointId, left);
-      else forwards.delete(asker.endpointId);
+      done();
     }
   };
   const supervise = (work: Promise<void>): void => {
@@ -99,6 +93,26 @@ export function createDnsServer(options: { readonly clock: Clock; readonly log: 
     close: async () => {
       stopping.abort();
       await Promise.all([...listeners.keys()].map(shut));
+    },
+  };
+}
+
+/** Questions under way to the outside: bounded in all and for each asker, so that one container can't take the others' share. */
+function countForwards(): { readonly begin: (askerId: string) => (() => void) | null } {
+  const perAsker = new Map<string, number>();
+  let all = 0;
+  return {
+    begin: (askerId) => {
+      const count = perAsker.get(askerId) ?? 0;
+      if (all >= forwardsMax || count >= forwardsPerAskerMax) return null;
+      all += 1;
+      perAsker.set(askerId, count + 1);
+      return () => {
+        all -= 1;
+        const left = (perAsker.get(askerId) ?? 1) - 1;
+        if (left > 0) perAsker.set(askerId, left);
+        else perAsker.delete(askerId);
+      };
     },
   };
 }
