@@ -4,6 +4,7 @@ import { decodeConfChange } from '../../raft/conf-change.ts';
 import { MemoryLogStorage } from '../../raft/log-storage.ts';
 import { RaftCore } from '../../raft/raft-core.ts';
 import type { Entry as LogRecord, MemberId, PersistJob, Ready, SnapshotMeta, SoftState } from '../../raft/types.ts';
+import { AddressBook } from './address-book.ts';
 import { decodeEntry } from './entry-codec.ts';
 import { laneOf } from './host-messages.ts';
 import type { Envelope, HostMessage } from './host-messages.ts';
@@ -44,8 +45,7 @@ export class StoreNode {
   #softState: SoftState = { role: 'follower', leader: null, isLeading: false };
   #term: number;
   #applyQueue: LogRecord[] = [];
-  /** Where removed members were: they have to be told. */
-  readonly #formerAddresses: Map<MemberId, string> = new Map();
+  readonly #addresses: AddressBook;
   readonly #durablyRemoved: Set<MemberId> = new Set();
   #installing: { readonly meta: SnapshotMeta; readonly state: StoreState } | null = null;
   #isPumping = false;
@@ -76,6 +76,7 @@ export class StoreNode {
       send: (to, message) => this.#send(to, message), pump: () => this.#pump(), fail: (error) => this.fail(error),
     };
     this.#host = host;
+    this.#addresses = new AddressBook(options.memberId, options.knownPeers);
     this.#spare = new Spare(host);
     this.#persister = new Persister({
       runner: env.logRunner, clock: env.clock, batchBytesMax: recovered.batchBytesMax, metrics: this.metrics, mutations: host.mutations,
@@ -93,7 +94,7 @@ export class StoreNode {
       indexesInUse: () => this.#transfers.indexesInUse(),
     });
     this.#transfers = new SnapshotTransfers(host, { makeNew: (done) => this.#maker.request(done), install: (meta, state) => this.#offerInstall(meta, state) });
-    env.transport.setPeers(this.#peers());
+    env.transport.setPeers(this.#addresses.of(this.#state));
   }
 
   /** Begins to tick. A lone voter does not wait for an election timeout. */
@@ -144,6 +145,19 @@ export class StoreNode {
   }
 
   receive(envelope: Envelope): void {
+    this.#guard(() => this.#receive(envelope));
+  }
+
+  /** What contradicts what is durable here stops the member, before it can spread. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.fail(error instanceof AppError ? error : new AppError({ code: 'BASE_INTERNAL', message: `the store stopped: ${String(error)}`, cause: error }));
+    }
+  }
+
+  #receive(envelope: Envelope): void {
     if (this.#isStopped || envelope.to !== this.#host.options.memberId || envelope.clusterId !== this.#host.options.clusterId) return;
     this.#framesSeen += 1;
     const { from, message } = envelope;
@@ -281,7 +295,10 @@ export class StoreNode {
 
   /** Does all that the core asks for, until it asks for nothing more. */
   #pump(): void {
-    if (this.#isPumping || this.#isStopped) return;
+    if (!this.#isPumping && !this.#isStopped) this.#guard(() => this.#pumpAll());
+  }
+
+  #pumpAll(): void {
     this.#isPumping = true;
     try {
       do {
@@ -290,9 +307,6 @@ export class StoreNode {
         this.#applySome();
       } while (!this.#isStopped && this.#core.hasReady());
       if (!this.#isStopped) this.#persister.start();
-    } catch (error) {
-      // NOTE: the core or an entry contradicts what was durable: going on could spread it.
-      this.fail(error instanceof AppError ? error : new AppError({ code: 'BASE_INTERNAL', message: `the store stopped: ${String(error)}`, cause: error }));
     } finally {
       this.#isPumping = false;
     }
@@ -388,9 +402,9 @@ export class StoreNode {
     const change = decodeConfChange(entry.data);
     const infos = new Map<MemberId, MemberInfo>();
     for (const one of change.changes) if (one.context !== undefined) infos.set(one.member, parseMemberInfo(JSON.parse(one.context)));
-    for (const [id, info] of this.#state.members) this.#formerAddresses.set(id, info.address);
+    this.#addresses.remember(this.#state);
     this.#state = applyMembers(this.#state, conf, infos);
-    this.#host.env.transport.setPeers(this.#peers());
+    this.#host.env.transport.setPeers(this.#addresses.of(this.#state));
     this.#host.env.log.info('store.members', { conf, index: entry.index });
     this.membership.applied(entry.index, entry.term);
     this.#persister.flush(() => this.#noteRemovals());
@@ -424,28 +438,18 @@ export class StoreNode {
     this.metrics.snapshotsInstalled += 1;
     this.#noteRemovals();
     this.#maker.installed(meta);
-    this.#host.env.transport.setPeers(this.#peers());
+    this.#host.env.transport.setPeers(this.#addresses.of(this.#state));
     this.proposals.installed();
     this.reads.applied();
     const events = diffViews(before, state.view);
     if (events.length > 0) this.#publish(events);
   }
 
-  #peers(): ReadonlyMap<MemberId, string> {
-    const self = this.#host.options.memberId;
-    const peers = new Map([...this.#host.options.knownPeers, ...this.#formerAddresses].filter(([id]) => id !== self && !this.#state.removed.slice(0, -3).includes(id)));
-    for (const id of memberIds(this.#state.conf)) {
-      const address = this.#state.members.get(id)?.address;
-      if (id !== self && address !== undefined) peers.set(id, address);
-    }
-    return peers;
-  }
-
   #armTick(): void {
     const { clock } = this.#host.env;
     const { tickMs } = this.#host.options.limits;
     this.#wakeAtMs = clock.monotonicMs() + tickMs;
-    this.#cancelTick = clock.after(tickMs, () => this.#tick());
+    this.#cancelTick = clock.after(tickMs, () => this.#guard(() => this.#tick()));
   }
 
   /**

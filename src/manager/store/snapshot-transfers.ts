@@ -1,4 +1,4 @@
-import type { AppError } from '../../base/app-error.ts';
+import { AppError } from '../../base/app-error.ts';
 import type { MemberId, Snapshot, SnapshotMeta } from '../../raft/types.ts';
 import type { HostMessage, SnapshotOffer } from './host-messages.ts';
 import type { NodeHost } from './node-types.ts';
@@ -157,7 +157,16 @@ export class SnapshotTransfers {
       this.#receiving = null;
     }
     const nowMs = env.clock.monotonicMs();
-    const decoder = new StateDecoder({ meta: offer.meta, index, term, featureLevelMax: featureLevelOwn });
+    let decoder: StateDecoder;
+    try {
+      decoder = new StateDecoder({ meta: offer.meta, index, term, featureLevelMax: featureLevelOwn });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      // A state of a newer version: this member waits until it is upgraded, and says so.
+      this.#host.alarms.add(`snapshot-refused: ${error.message}`);
+      this.#host.send(from, { kind: 'snapshot-end', index, term, isInstalled: false });
+      return;
+    }
     const receiving: Receiving = { from, offer, decoder, held: new Map(), nextChunk: 0, isBusy: false, isBegun: false, progressMs: nowMs, askedMs: nowMs };
     this.#receiving = receiving;
     const head = { clusterId: options.clusterId, index, term, meta: offer.meta };
@@ -193,9 +202,17 @@ export class SnapshotTransfers {
   #writeHeld(receiving: Receiving): void {
     const content = receiving.held.get(receiving.nextChunk);
     if (content === undefined || receiving.isBusy) return;
+    const { env } = this.#host;
     receiving.held.delete(receiving.nextChunk);
     receiving.isBusy = true;
-    receiving.decoder.take(content);
+    try {
+      receiving.decoder.take(content);
+    } catch (error) {
+      if (!(error instanceof AppError) && !(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
+      env.log.warn('store.snapshot-unreadable', { message: error.message });
+      this.#giveUp(receiving);
+      return;
+    }
     this.#host.env.bulkRunner.submit({ kind: 'snapshot-write', slot: 'receive', content }, (error) => {
       if (this.#receiving !== receiving) return;
       receiving.isBusy = false;

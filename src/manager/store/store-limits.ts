@@ -40,7 +40,7 @@ export const clusterLimits: StoreLimits = {
 };
 
 /** One voter, few changes: less memory and disk. */
-export const laptopLimits: StoreLimits = { ...clusterLimits, snapshotEntries: 5_000, snapshotBytes: 8 * 1024 * 1024, trailingEntries: 500, segmentSizeBytes: 4 * 1024 * 1024 };
+export const laptopLimits: StoreLimits = { ...clusterLimits, tickMs: 250, electionTicks: 7, snapshotEntries: 5_000, snapshotBytes: 8 * 1024 * 1024, trailingEntries: 500, segmentSizeBytes: 4 * 1024 * 1024 };
 
 /** Known mistakes of a host that a test may switch on; empty in production. */
 export type HostMutations = ReadonlySet<HostMutation>;
