@@ -20,7 +20,7 @@ import { Spare } from './spare.ts';
 import { parseMemberInfo } from './state-codec.ts';
 import { diffViews } from './state-diff.ts';
 import type { Commit, Leadership } from './store.ts';
-import { advance, appliedIndex, applyMembers, applyNormal, memberIds } from './store-state.ts';
+import { advance, appliedIndex, applyMembers, applyNormal } from './store-state.ts';
 import type { MemberInfo, StoreState } from './store-state.ts';
 
 /**
