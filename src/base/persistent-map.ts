@@ -17,16 +17,21 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
   }
 
   static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
-    let map = PersistentMap.empty<V>();
-    for (const [key, value] of entries) map = map.set(key, value);
-    return map;
+    let root: TrieNode<V> | null = null;
+    let size = 0;
+    for (const [key, value] of entries) {
+      const grown = { count: 0 };
+      root = insertInPlace(root, 0, { kind: 'leaf', hash: hashOf(key), pairs: [[key, value]] }, grown);
+      size += grown.count;
+    }
+    return new PersistentMap(root, size);
   }
 
   get(key: string): V | undefined {
     let node = this.#root;
     const hash = hashOf(key);
     for (let shift = 0; node !== null; shift += 5) {
-      if (node.kind === 'leaf') return node.hash === hash ? node.pairs.find((pair) => pair[0] === key)?.[1] : undefined;
+      if (node.kind === 'leaf') return node.hash === hash ? valueIn(node.pairs, key) : undefined;
       const bit = 1 << ((hash >>> shift) & 31);
       if ((node.bitmap & bit) === 0) return undefined;
       node = node.children[popCount(node.bitmap & (bit - 1))] ?? null;
@@ -68,8 +73,28 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
 }
 
 type Leaf<V> = { readonly kind: 'leaf'; readonly hash: number; readonly pairs: readonly (readonly [string, V])[] };
-type Branch<V> = { readonly kind: 'branch'; readonly bitmap: number; readonly children: readonly TrieNode<V>[] };
+/** NOTE: written to only while `from` builds a map that nobody has seen yet. */
+type Branch<V> = { readonly kind: 'branch'; bitmap: number; children: TrieNode<V>[] };
 type TrieNode<V> = Leaf<V> | Branch<V>;
+
+function valueIn<V>(pairs: Leaf<V>['pairs'], key: string): V | undefined {
+  for (const pair of pairs) if (pair[0] === key) return pair[1];
+  return undefined;
+}
+
+/** As `insert`, but the branches are this call's own, so nothing is copied: a map of many is built several times faster. */
+function insertInPlace<V>(node: TrieNode<V> | null, shift: number, leaf: Leaf<V>, grown: { count: number }): TrieNode<V> {
+  if (node === null || (node.kind === 'leaf' && node.hash === leaf.hash)) return insert(node, shift, leaf, grown);
+  const branch = node.kind === 'branch' ? node : insertIntoBranch({ kind: 'branch', bitmap: 0, children: [] }, shift, node, { count: 0 });
+  const bit = 1 << ((leaf.hash >>> shift) & 31);
+  const position = popCount(branch.bitmap & (bit - 1));
+  if ((branch.bitmap & bit) === 0) {
+    grown.count = 1;
+    branch.children.splice(position, 0, leaf);
+    branch.bitmap |= bit;
+  } else branch.children[position] = insertInPlace(branch.children[position] ?? null, shift + 5, leaf, grown);
+  return branch;
+}
 
 function insert<V>(node: TrieNode<V> | null, shift: number, leaf: Leaf<V>, grown: { count: number }): TrieNode<V> {
   if (node === null) {

@@ -93,6 +93,19 @@ export class MemoryLogStorage implements LogStorage {
     this.#before = { index, term };
   }
 
+  /** What to compact to so that of the entries up to `index` the last are kept, within both bounds. */
+  trailingFrom(index: Index, entriesMax: number, bytesMax: number): Index {
+    let from = index;
+    let bytes = 0;
+    while (from > this.#before.index && index - from < entriesMax) {
+      const entry = this.#entries[from - this.#before.index - 1];
+      bytes += entry === undefined ? 0 : entryBytes(entry);
+      if (bytes > bytesMax) break;
+      from -= 1;
+    }
+    return from;
+  }
+
   clone(): MemoryLogStorage {
     const copy = new MemoryLogStorage(this.#snapshot);
     copy.#before = { ...this.#before };

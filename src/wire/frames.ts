@@ -18,22 +18,28 @@ export function encodeFrame(type: number, payload: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** Collects chunks and hands out whole frames. Answers false once a length is over the limit: the connection is to be closed. */
+/** Collects chunks and hands out whole frames; their payloads lie in the chunks' own memory. Answers false once a length is over the limit: the connection is to be closed. */
 export function frameReader(onFrame: (frame: Frame) => void): (chunk: Uint8Array) => boolean {
-  let rest = new Uint8Array(0);
+  let rest: Uint8Array = new Uint8Array(0);
   return (chunk) => {
-    const all = new Uint8Array(rest.length + chunk.length);
-    all.set(rest);
-    all.set(chunk, rest.length);
+    const all = rest.length === 0 ? chunk : joined(rest, chunk);
+    const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
     let offset = 0;
     while (all.length - offset >= headBytes) {
-      const length = new DataView(all.buffer, all.byteOffset + offset).getUint32(1);
+      const length = view.getUint32(offset + 1);
       if (length > payloadBytesMax) return false;
       if (all.length - offset - headBytes < length) break;
-      onFrame({ type: all[offset] ?? 0, payload: all.slice(offset + headBytes, offset + headBytes + length) });
+      onFrame({ type: all[offset] ?? 0, payload: all.subarray(offset + headBytes, offset + headBytes + length) });
       offset += headBytes + length;
     }
     rest = all.slice(offset);
     return true;
   };
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const all = new Uint8Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
 }

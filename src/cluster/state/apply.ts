@@ -1,7 +1,7 @@
 import { PersistentMap } from '../../base/persistent-map.ts';
 import type { Change, Entry, Outcome, StoreEvent } from '../../model/entry.ts';
 import type { ObjectKind, StoredObject } from '../../model/objects.ts';
-import { type View } from './view.ts';
+import { emptyView, type View } from './view.ts';
 
 export type Applied = { readonly view: View; readonly events: readonly StoreEvent[]; readonly outcome: Outcome };
 
@@ -43,9 +43,27 @@ export function applyChanges(view: View, options: { readonly revision: number; r
   return { view: next, events };
 }
 
-/** Puts an object as it is, version and times included: for loading a snapshot. */
-export function restoreObject(view: View, object: StoredObject): View {
-  return write(view, object.kind, object.id, currentOf(view, { kind: 'put', object, ifVersion: null }), object);
+/** Tables and indexes of objects as they are, version and times included: for loading a snapshot. */
+export function restoreObjects(objects: Iterable<StoredObject>): Pick<View, 'tables' | 'indexes'> {
+  const { tables, indexes } = emptyView();
+  const rows = new Map<ObjectKind, [string, StoredObject][]>();
+  const ids = new Map<IndexName, Map<string, [string, true][]>>();
+  for (const object of objects) {
+    listIn(rows, object.kind, () => []).push([object.id, object]);
+    for (const [name, key] of indexKeys(object)) listIn(listIn(ids, name, () => new Map<string, [string, true][]>()), key, () => []).push([object.id, true]);
+  }
+  const filledTables = Object.fromEntries([...rows].map(([kind, pairs]) => [kind, PersistentMap.from(pairs)]));
+  const filledIndexes = Object.fromEntries([...ids].map(([name, byKey]) => [name, PersistentMap.from([...byKey].map(([key, pairs]) => [key, PersistentMap.from(pairs)] as const))]));
+  return { tables: { ...tables, ...filledTables }, indexes: { ...indexes, ...filledIndexes } };
+}
+
+function listIn<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let found = map.get(key);
+  if (found === undefined) {
+    found = make();
+    map.set(key, found);
+  }
+  return found;
 }
 
 function findConflict(view: View, revision: number, changes: readonly Change[]): Outcome | null {

@@ -12,25 +12,24 @@ import { objectKinds } from '../../model/objects.ts';
 export const entryFormat = 1;
 const requestIdBytesMax = 200;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Errors: BASE_LIMIT for a request id that is too long. */
 export function encodeEntry(entry: Entry): Uint8Array<ArrayBuffer> {
-  const id = encoder.encode(entry.requestId);
-  if (id.length > requestIdBytesMax) throw new AppError({ code: 'BASE_LIMIT', message: `a request id has at most ${requestIdBytesMax} bytes, not ${id.length}` });
-  const changes = encoder.encode(JSON.stringify(entry.changes));
-  const bytes = new Uint8Array(10 + id.length + changes.length);
+  const idBytes = Buffer.byteLength(entry.requestId);
+  if (idBytes > requestIdBytesMax) throw new AppError({ code: 'BASE_LIMIT', message: `a request id has at most ${requestIdBytesMax} bytes, not ${idBytes}` });
+  const changes = JSON.stringify(entry.changes);
+  // NOTE: a buffer of its own, not of the shared pool: it lives as long as the log keeps the entry.
+  const bytes = Buffer.allocUnsafeSlow(10 + idBytes + Buffer.byteLength(changes));
   bytes[0] = entryFormat;
-  stampTime(bytes, entry.timeMs);
-  bytes[9] = id.length;
-  bytes.set(id, 10);
-  bytes.set(changes, 10 + id.length);
+  bytes.writeDoubleLE(entry.timeMs, 1);
+  bytes[9] = idBytes;
+  bytes.write(entry.requestId, 10);
+  bytes.write(changes, 10 + idBytes);
   return bytes;
 }
 
 export function stampTime(bytes: Uint8Array, timeMs: number): void {
-  new DataView(bytes.buffer, bytes.byteOffset).setFloat64(1, timeMs, true);
+  bufferOf(bytes).writeDoubleLE(timeMs, 1);
 }
 
 /**
@@ -42,17 +41,22 @@ export function decodeEntry(bytes: Uint8Array): Entry {
     throw new AppError({ code: 'MANAGER_ENTRY_UNKNOWN', message: `the log holds an entry of format ${bytes[0] ?? 'none'}; this version reads format ${entryFormat}`, hint: 'start a version of Flotilla at least as new as the other managers' });
   }
   const idBytes = bytes[9] ?? 0;
-  const value: unknown = JSON.parse(decoder.decode(bytes.subarray(10 + idBytes)));
+  const buffer = bufferOf(bytes);
+  const value: unknown = JSON.parse(buffer.toString('utf8', 10 + idBytes));
   if (!Array.isArray(value)) throw unreadable('changes are not a list');
   return {
-    requestId: decoder.decode(bytes.subarray(10, 10 + idBytes)),
-    timeMs: new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true),
+    requestId: buffer.toString('utf8', 10, 10 + idBytes),
+    timeMs: buffer.readDoubleLE(1),
     changes: value.map(parseChange),
   };
 }
 
 export function requestIdOf(bytes: Uint8Array): string {
-  return decoder.decode(bytes.subarray(10, 10 + (bytes[9] ?? 0)));
+  return bufferOf(bytes).toString('utf8', 10, 10 + (bytes[9] ?? 0));
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Checks the shape that apply relies on; what is inside an object was checked by its maker, in this program, before it was proposed. */

@@ -21,6 +21,7 @@ export type LogItem =
  */
 const tags = { hardState: 1, entries: 2, marker: 3 } as const;
 const entryHeadBytes = 21;
+const noData = new Uint8Array(0);
 
 export function encodeItems(items: readonly LogItem[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(items.reduce((sum, item) => sum + itemBytes(item), 0));
@@ -69,8 +70,8 @@ function putItem(bytes: Uint8Array, view: DataView, start: number, item: LogItem
   return at;
 }
 
-/** The inverse of `encodeItems`. The data of entries are copies, so that they do not keep a whole segment in memory. */
-export function decodeItems(bytes: Uint8Array): LogItem[] {
+/** The inverse of `encodeItems`. The data of entries are copies, so that they do not keep a whole segment in memory; or none, where only the rest is asked for. */
+export function decodeItems(bytes: Uint8Array, withData = true): LogItem[] {
   const view = viewOf(bytes);
   const items: LogItem[] = [];
   let at = 0;
@@ -97,7 +98,7 @@ export function decodeItems(bytes: Uint8Array): LogItem[] {
             index: getWide(view, at),
             term: getWide(view, at + 8),
             kind: view.getUint8(at + 16),
-            data: bytes.slice(at + entryHeadBytes, at + entryHeadBytes + length),
+            data: withData ? bytes.slice(at + entryHeadBytes, at + entryHeadBytes + length) : noData,
           });
           at += entryHeadBytes + length;
         }
@@ -167,7 +168,7 @@ export function batchFacts(bytes: Uint8Array): { readonly maxIndex: number; read
   let maxIndex = 0;
   let hardState: LogHardState | undefined;
   const markers: LogMarker[] = [];
-  for (const item of decodeItems(bytes)) {
+  for (const item of decodeItems(bytes, false)) {
     if (item.kind === 'hardState') hardState = item.hardState;
     else if (item.kind === 'marker') markers.push(item.marker);
     else for (const entry of item.entries) maxIndex = Math.max(maxIndex, entry.index);

@@ -20,6 +20,8 @@ export type SnapshotMakerOptions = {
 
 const sliceBytes = 128 * 1024;
 const retryFullMs = 5000;
+const smallBytes = 1024 * 1024;
+const dearEntriesFactor = 5;
 
 /**
  * Makes snapshots of the own state: after enough entries or bytes, in slices between which the event loop runs. The state is
@@ -33,6 +35,8 @@ export class SnapshotMaker {
   #older: SnapshotMeta | null;
   #entriesSince = 0;
   #bytesSince = 0;
+  /** Size of the newest one that this process made; 0 where none. */
+  #newestBytes = 0;
   #isRunning = false;
   #isStopped = false;
   #notBeforeMs = 0;
@@ -61,6 +65,9 @@ export class SnapshotMaker {
   maybeStart(): void {
     const { snapshotEntries, snapshotBytes } = this.#host.options.limits;
     if (this.#entriesSince < snapshotEntries && this.#bytesSince < snapshotBytes) return;
+    // NOTE: a large state is written again only when as much log has come, so that busy writers do not pay for it over and over.
+    const isDear = this.#newestBytes > smallBytes && this.#bytesSince < Math.min(this.#newestBytes, snapshotBytes);
+    if (isDear && this.#entriesSince < snapshotEntries * dearEntriesFactor) return;
     if (this.#host.env.clock.monotonicMs() >= this.#notBeforeMs) this.#start();
   }
 
@@ -135,13 +142,15 @@ export class SnapshotMaker {
       }
       this.#older = this.#newest;
       this.#newest = meta;
+      this.#newestBytes = info.sizeBytes;
       metrics.snapshotsMade += 1;
       metrics.snapshotBytes = info.sizeBytes;
       metrics.snapshotTimeMs = env.clock.nowMs();
       env.log.info('store.snapshot', { index: meta.index, sizeBytes: info.sizeBytes, tookMs: env.clock.monotonicMs() - startMs });
       const { log } = this.#options;
       log.setSnapshot(meta);
-      log.compact(Math.max(0, meta.index - this.#host.options.limits.trailingEntries));
+      const { trailingEntries, trailingBytes } = this.#host.options.limits;
+      log.compact(log.trailingFrom(meta.index, trailingEntries, trailingBytes));
       this.#clean(this.#older?.index ?? 0);
       this.#finish(null);
     });

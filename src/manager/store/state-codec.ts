@@ -1,8 +1,8 @@
 import { AppError } from '../../base/app-error.ts';
-import { restoreObject } from '../../cluster/state/apply.ts';
+import { restoreObjects } from '../../cluster/state/apply.ts';
 import type { View } from '../../cluster/state/view.ts';
-import { emptyView } from '../../cluster/state/view.ts';
 import { objectKinds } from '../../model/objects.ts';
+import type { StoredObject } from '../../model/objects.ts';
 import type { Outcome } from '../../model/entry.ts';
 import { PersistentMap } from '../../base/persistent-map.ts';
 import type { ConfState, MemberId } from '../../raft/types.ts';
@@ -55,9 +55,8 @@ export class StateDecoder {
   readonly #index: number;
   readonly #term: number;
   readonly #decoder: InstanceType<typeof TextDecoder> = new TextDecoder('utf-8', { fatal: true });
-  #view: View = emptyView();
-  #byId: PersistentMap<Outcome> = PersistentMap.empty<Outcome>();
-  #order: PersistentMap<string> = PersistentMap.empty<string>();
+  readonly #objects: StoredObject[] = [];
+  readonly #requests: { readonly sequence: string; readonly requestId: string; readonly outcome: Outcome }[] = [];
   #rest = '';
 
   /** Errors: MANAGER_WAL_FOREIGN where the snapshot needs a newer version. */
@@ -90,8 +89,12 @@ export class StateDecoder {
     if (this.#rest !== '') throw unreadable('the last line has no end');
     const { timeMs, requestSequence, conf, members, removed } = this.#meta;
     const view: View = {
-      ...this.#view, revision: this.#index, timeMs,
-      requests: { byId: this.#byId, order: this.#order, nextSequence: requestSequence },
+      ...restoreObjects(this.#objects), revision: this.#index, timeMs,
+      requests: {
+        byId: PersistentMap.from(this.#requests.map((one) => [one.requestId, one.outcome] as const)),
+        order: PersistentMap.from(this.#requests.map((one) => [one.sequence, one.requestId] as const)),
+        nextSequence: requestSequence,
+      },
     };
     return { view, term: this.#term, conf, members: new Map(members), removed };
   }
@@ -101,10 +104,9 @@ export class StateDecoder {
     if (!Array.isArray(value)) throw unreadable('a line is not a list');
     const fields: readonly unknown[] = value;
     const [tag, first, second, third] = fields;
-    if (tag === 'o') this.#view = restoreObject(this.#view, parseObject(first));
+    if (tag === 'o') this.#objects.push(parseObject(first));
     else if (tag === 'r' && typeof first === 'number' && typeof second === 'string') {
-      this.#byId = this.#byId.set(second, parseOutcome(third));
-      this.#order = this.#order.set(String(first), second);
+      this.#requests.push({ sequence: String(first), requestId: second, outcome: parseOutcome(third) });
     } else throw unreadable(`a line of kind ${String(tag)}`);
   }
 }

@@ -15,6 +15,8 @@ export type StoreLimits = {
   readonly snapshotDelayMs: number;
   /** Entries kept in memory behind a snapshot, for members that are a little behind. */
   readonly trailingEntries: number;
+  /** And at most so many bytes of them. */
+  readonly trailingBytes: number;
   readonly segmentSizeBytes: number;
   /** After it, a proposal whose fate is not known is said to be unknown. */
   readonly proposalTimeoutMs: number;
@@ -34,13 +36,16 @@ export type StoreLimits = {
 };
 
 export const clusterLimits: StoreLimits = {
-  tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, snapshotDelayMs: 5000, trailingEntries: 5_000, segmentSizeBytes: 64 * 1024 * 1024,
+  tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, snapshotDelayMs: 5000, trailingEntries: 5_000, trailingBytes: 16 * 1024 * 1024,
+  segmentSizeBytes: 64 * 1024 * 1024,
   proposalTimeoutMs: 10_000, proposalsMax: 20_000, watchCommitsMax: 1_000, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
   promoteEntriesMax: 100, votersMax: 7,
 };
 
 /** One voter, few changes: less memory and disk. */
-export const laptopLimits: StoreLimits = { ...clusterLimits, tickMs: 250, electionTicks: 7, snapshotEntries: 5_000, snapshotBytes: 8 * 1024 * 1024, trailingEntries: 500, segmentSizeBytes: 4 * 1024 * 1024 };
+export const laptopLimits: StoreLimits = {
+  ...clusterLimits, tickMs: 250, electionTicks: 7, snapshotEntries: 5_000, snapshotBytes: 8 * 1024 * 1024, trailingEntries: 500, trailingBytes: 2 * 1024 * 1024, segmentSizeBytes: 4 * 1024 * 1024,
+};
 
 /** Known mistakes of a host that a test may switch on; empty in production. */
 export type HostMutations = ReadonlySet<HostMutation>;

@@ -160,7 +160,8 @@ export function viewOf(bytes: Uint8Array): DataView {
 
 /** A whole number up to 2^53 in eight bytes. */
 export function putWide(view: DataView, at: number, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, `a count on disk is a whole number, not ${value}`);
+  // NOTE: the message is made only where it is needed; this runs several times for each entry.
+  if (!Number.isSafeInteger(value) || value < 0) assert(false, `a count on disk is a whole number, not ${value}`);
   view.setUint32(at, value % 0x1_0000_0000, true);
   view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }

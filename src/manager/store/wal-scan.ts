@@ -90,7 +90,7 @@ function isZero(bytes: Uint8Array): boolean {
 const zeros: Buffer = Buffer.alloc(64 * 1024);
 
 /** The position of the last byte that is not zero, or -1. Zero blocks are skipped by comparison, as most of a segment is zero. */
-function lastNonZero(bytes: Uint8Array): number {
+export function lastNonZero(bytes: Uint8Array): number {
   let end = bytes.length;
   while (end >= zeros.length && zeros.equals(bytes.subarray(end - zeros.length, end))) end -= zeros.length;
   while (end > 0 && bytes[end - 1] === 0) end -= 1;

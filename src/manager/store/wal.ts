@@ -7,7 +7,7 @@ import { fileSealer } from './seal.ts';
 import type { DataKeys, Sealer } from './seal.ts';
 import { decodeSegmentHeader, encodeRecord, encodeSegmentHeader, recordAad, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
 import type { SegmentHeader } from './wal-format.ts';
-import { scanSegment } from './wal-scan.ts';
+import { lastNonZero, scanSegment } from './wal-scan.ts';
 
 export type WalOptions = {
   readonly disk: Disk;
@@ -53,7 +53,10 @@ export class Wal {
   static open(options: WalOptions): OpenedWal {
     const { disk, dir } = options;
     disk.makeDir(dir);
-    for (const name of [spareName, sparePartName, urgentName]) if (disk.exists(`${dir}/${name}`)) disk.unlink(`${dir}/${name}`);
+    for (const name of [spareName, sparePartName, urgentName]) {
+      const isOfUse = name === spareName && isUnusedSpare(disk, `${dir}/${name}`, options.segmentSizeBytes);
+      if (!isOfUse && disk.exists(`${dir}/${name}`)) disk.unlink(`${dir}/${name}`);
+    }
     const wal = new Wal(options);
     const notes: string[] = [];
     const batches = wal.#recover(notes);
@@ -271,6 +274,19 @@ export function fillSpare(disk: Disk, dir: string, sizeBytes: number): void {
   fillZeros(disk, `${dir}/${sparePartName}`, sizeBytes);
   disk.rename(`${dir}/${sparePartName}`, `${dir}/${spareName}`);
   disk.syncDir(dir);
+}
+
+/** A spare is made durable before it gets its name, so one of a run before will do, unless a crash came while it was taken into use. */
+function isUnusedSpare(disk: Disk, path: string, sizeBytes: number): boolean {
+  if (!disk.exists(path)) return false;
+  const file = disk.open(path, 'read');
+  try {
+    if (file.sizeBytes() !== sizeBytes) return false;
+    for (let at = 0; at < sizeBytes; at += fillBytes) if (lastNonZero(file.read(at, fillBytes)) >= 0) return false;
+    return true;
+  } finally {
+    file.close();
+  }
 }
 
 function fillZeros(disk: Disk, path: string, sizeBytes: number): void {

@@ -1,10 +1,14 @@
 import { AppError } from '../../base/app-error.ts';
 import type { Commit } from './store.ts';
 
+/** Each commit kept holds what its changes replaced, so a few that change much count as many: so many events for each commit. */
+const eventsFactor = 4;
+
 /** The last commits, for watchers that begin a little in the past, and the watchers themselves. */
 export class WatchLog {
   readonly #commitsMax: number;
   #commits: Commit[] = [];
+  #events = 0;
   /** Every commit after this revision is held. */
   #floor: number;
   readonly #wakers: Set<(commit: Commit | null) => void> = new Set();
@@ -17,17 +21,30 @@ export class WatchLog {
 
   add(commit: Commit): void {
     this.#commits.push(commit);
-    if (this.#commits.length >= this.#commitsMax * 2) {
-      const dropped = this.#commits.splice(0, this.#commits.length - this.#commitsMax);
-      this.#floor = dropped.at(-1)?.revision ?? this.#floor;
-    }
+    this.#events += commit.events.length;
+    if (this.#commits.length >= this.#commitsMax * 2 || this.#events >= this.#commitsMax * eventsFactor * 2) this.#drop();
     for (const wake of this.#wakers) wake(commit);
   }
 
   /** What was held is of no use to anyone that has not seen it: a snapshot jumped over entries. */
   jump(revision: number): void {
     this.#commits = [];
+    this.#events = 0;
     this.#floor = revision;
+  }
+
+  #drop(): void {
+    let kept = this.#commits.length;
+    let events = 0;
+    // The newest is always kept.
+    for (; kept > 1 && this.#commits.length - kept < this.#commitsMax; kept -= 1) {
+      const more = this.#commits[kept - 1]?.events.length ?? 0;
+      if (events > 0 && events + more > this.#commitsMax * eventsFactor) break;
+      events += more;
+    }
+    const dropped = this.#commits.splice(0, kept);
+    this.#events = events;
+    this.#floor = dropped.at(-1)?.revision ?? this.#floor;
   }
 
   close(): void {

@@ -31,6 +31,9 @@ if (verb === 'fill') {
   const store = await openAlone(dir, { snapshotEntries: 1_000_000, snapshotBytes: 1e12 });
   await leads(store);
   for (let at = 0; at < count; at += 200) await store.propose(Array.from({ length: Math.min(200, count - at) }, (_, more) => putTask(task(at + more))));
+  // Twice, with an entry between: the log goes back to the older of two snapshots.
+  await store.makeSnapshot();
+  await store.propose([putTask(task(0))]);
   await store.makeSnapshot();
   const snapshotBytes = store.metrics().snapshotBytes;
   for (let at = 0; at < Number(second); at += 100) await Promise.all(Array.from({ length: 100 }, (_, more) => store.propose([putTask(task((at + more) % count))])));

@@ -3,8 +3,6 @@ import { encodeFrame } from '../../../src/wire/frames.ts';
 
 /** A write: its number (u32), then JSON `[key, value]`. The answer: the number, then `ok` or the code of the refusal. */
 export const storeFrames = { put: 16, answer: 17 } as const;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export function putFrame(id: number, key: string, value: string): Uint8Array {
   return numbered(storeFrames.put, id, JSON.stringify([key, value]));
@@ -12,7 +10,7 @@ export function putFrame(id: number, key: string, value: string): Uint8Array {
 
 /** The object is made here, as the daemon makes objects out of what commands say. */
 export function putOfFrame(payload: Uint8Array): { readonly id: number; readonly change: Change } {
-  const [key, value]: readonly [string, string] = JSON.parse(decoder.decode(payload.subarray(4)));
+  const [key, value]: readonly [string, string] = JSON.parse(textOf(payload));
   return {
     id: numberOf(payload),
     change: { kind: 'put', ifVersion: null, object: { kind: 'config', id: key, version: 0, createdMs: 0, updatedMs: 0, name: key, projectName: null, key, labels: {}, dataBase64: value, digest: '' } },
@@ -24,7 +22,11 @@ export function answerFrame(id: number, text: string): Uint8Array {
 }
 
 export function answerOfFrame(payload: Uint8Array): { readonly id: number; readonly text: string } {
-  return { id: numberOf(payload), text: decoder.decode(payload.subarray(4)) };
+  return { id: numberOf(payload), text: textOf(payload) };
+}
+
+function textOf(payload: Uint8Array): string {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8', 4);
 }
 
 function numberOf(payload: Uint8Array): number {
@@ -32,9 +34,8 @@ function numberOf(payload: Uint8Array): number {
 }
 
 function numbered(type: number, id: number, text: string): Uint8Array {
-  const body = encoder.encode(text);
-  const payload = new Uint8Array(4 + body.length);
-  new DataView(payload.buffer).setUint32(0, id);
-  payload.set(body, 4);
+  const payload = Buffer.allocUnsafe(4 + Buffer.byteLength(text));
+  payload.writeUInt32BE(id, 0);
+  payload.write(text, 4);
   return encodeFrame(type, payload);
 }
