@@ -125,6 +125,28 @@ export const scenarios: readonly Scenario[] = [
     world.run(5000);
     return world.value('m1', 'k') === '19' ? null : `the last acknowledged write is lost: ${world.value('m1', 'k') ?? 'nothing'} is there`;
   }),
+  told('a snapshot that is made while changes go on holds the state of its own index', (options) => {
+    const world = new SimWorld(['m1'], options);
+    world.leader();
+    for (let round = 0; round < 8; round += 1) {
+      const member = world.get('m1');
+      for (let at = 0; at < 12; at += 1) {
+        if (at === 4) member.act((node) => node.snapshots.request(() => undefined));
+        member.act((node) => node.proposals.propose({
+          changes: [{ kind: 'put', ifVersion: null, object: { kind: 'config', id: `k${at}`, version: 0, createdMs: 0, updatedMs: 0, name: '', projectName: null, key: '', labels: {}, dataBase64: `${round}`, digest: '' } }],
+          requestId: null, fence: null, done: () => undefined,
+        }));
+        world.run(0.4);
+      }
+      world.run(20);
+      member.crash('power');
+      world.start('m1');
+      if (member.state !== 'up') return `it does not start: ${member.refusal}`;
+      world.leader();
+      if (world.value('m1', 'k11') === null) return 'a change is lost';
+    }
+    return null;
+  }),
   told('a segment that was made is there after the power went', (options) => {
     const world = new SimWorld(['m1'], options);
     for (let round = 0; round < 12; round += 1) {
