@@ -26,8 +26,9 @@ export async function checkTarget({ host, loaded, reader, target, format }: Targ
   }
   const isRefused = hasError(diagnostics);
   if (format !== 'json') return { text: diagnostics.length === 0 ? '' : await printed(host, diagnostics, reader), isRefused };
-  const rows = diagnostics.map((one) => ({
-    kind: findings[found.indexOf(one)]?.verdict.kind, path: one.path, file: one.file ?? null, line: one.line, column: one.column, code: one.code, message: one.message, hint: one.hint ?? null,
-  }));
+  const rows = diagnostics.map((one) => {
+    const verdict = findings[found.indexOf(one)]?.verdict;
+    return { kind: verdict?.kind, path: one.path, file: one.file ?? null, line: one.line, column: one.column, code: one.code, reason: verdict?.reason, hint: one.hint ?? null, message: one.message };
+  });
   return { text: `${JSON.stringify({ target, isRefused, findings: rows }, null, 2)}\n`, isRefused };
 }
