@@ -90,6 +90,7 @@ describe('links and places', () => {
     expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([]);
     expect(names.filter((name) => !read(`docs/decisions/${name}`).startsWith(`# ${name.slice(0, 4)}`))).toEqual([]);
     const index = read('docs/decisions/README.md');
-    expect(names.filter((name) => !index.includes(`](${name})`))).toEqual([]);
+    const titleOf = (name: string): string => (read(`docs/decisions/${name}`).split('\n')[0] ?? '').replace(/^# \d{4}:? /, '');
+    expect(names.filter((name) => !index.includes(`| [${name.slice(0, 4)}](${name}) | ${titleOf(name)} |`)).map((name) => `docs/decisions/README.md lacks: | [${name.slice(0, 4)}](${name}) | ${titleOf(name)} |`)).toEqual([]);
   });
 });

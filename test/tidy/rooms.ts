@@ -23,7 +23,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Third-party packages and the one room each lives in. */
-export const packageOwner: Readonly<Record<string, string>> = { yaml: 'spec', ajv: 'spec', ws: 'wire', commander: 'cli', koffi: 'os' };
+export const packageOwner: Readonly<Record<string, string>> = { yaml: 'spec', ws: 'wire', commander: 'cli', koffi: 'os' };
 
 export const brains: readonly string[] = ['spec', 'graph', 'cluster', 'raft'];
 
