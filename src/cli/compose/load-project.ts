@@ -6,7 +6,7 @@ import type { Deployment } from '../../model/deployment.ts';
 import type { ConfigSource, Project, SecretSource, Service } from '../../model/project.ts';
 import { readPlace } from '../../os/compose-host.ts';
 import { serviceHash } from '../../spec/hash.ts';
-import type { Loaded } from '../../spec/input.ts';
+import type { Loaded, LoadFailed } from '../../spec/input.ts';
 import { load } from '../../spec/load.ts';
 import type { CliContext } from '../context.ts';
 import { hasError, refuse, warn } from '../project-diagnostics.ts';
@@ -29,9 +29,10 @@ export type LoadOptions = {
 
 /** Loads the project that the flags mean, whole, with the content of its secrets and configs; errors were printed when it throws. */
 export async function loadProject(context: CliContext, flags: ComposeFlags, options: LoadOptions): Promise<LoadedProject> {
-  const { loaded, reader } = await loadFiles(context, flags);
+  const named = [...options.services, ...Object.keys(options.scale)];
+  const { loaded, reader } = await loadFiles(context, flags, named);
   const { project } = loaded;
-  noSuchService({ name: project.name, serviceNames: Object.keys(project.services) }, [...options.services, ...Object.keys(options.scale)]);
+  noSuchService({ name: project.name, serviceNames: Object.keys(project.services), disabledNames: [] }, named);
   const chosen = options.isDependenciesLeftOut === true && options.services.length > 0 ? pick(project, options.services) : project;
   const contents = readContents(chosen, loaded);
   if (contents.problems.length > 0) return refuse(context, contents.problems, reader);
@@ -50,36 +51,41 @@ export async function loadProject(context: CliContext, flags: ComposeFlags, opti
   };
 }
 
-export type ProjectName = { readonly name: string; /** null: no file was read, since the name was given and none is there. */ readonly serviceNames: readonly string[] | null };
+export type ProjectName = { readonly name: string; /** null: no file was read, since the name was given and none is there. */ readonly serviceNames: readonly string[] | null; /** Those that no active profile enables: they may run all the same. */ readonly disabledNames: readonly string[] };
 
 /** The project that a command on running containers means. With a name given, files are not needed. */
 export async function projectNameOf(context: CliContext, flags: ComposeFlags): Promise<ProjectName> {
   const explicit = flags.projectName ?? context.env['COMPOSE_PROJECT_NAME'];
   if (explicit !== undefined && explicit !== '' && (flags.file ?? []).length === 0) {
     const found = findProject(context, flags);
-    if (found.input.files.length === 0) return { name: explicit, serviceNames: null };
+    if (found.input.files.length === 0) return { name: explicit, serviceNames: null, disabledNames: [] };
   }
-  const { project } = (await loadFiles(context, flags)).loaded;
-  return { name: project.name, serviceNames: Object.keys(project.services) };
+  const { project, disabledServices } = (await loadFiles(context, flags, [])).loaded;
+  return { name: project.name, serviceNames: Object.keys(project.services), disabledNames: Object.keys(disabledServices) };
 }
 
 /** Refuses names that the project does not have, all at once. */
 export function noSuchService(project: ProjectName, names: readonly string[]): void {
   const known = project.serviceNames;
   if (known === null) return;
-  const unknown = names.filter((name) => !known.includes(name));
+  const unknown = names.filter((name) => !known.includes(name) && !project.disabledNames.includes(name));
   if (unknown.length === 0) return;
   const near = nearestWord(unknown[0] ?? '', known);
   throw new AppError({ code: 'CLI_NO_SUCH_SERVICE', message: `no such service: ${unknown.join(', ')}`, hint: near === undefined ? `services: ${known.join(', ')}` : `did you mean \`${near}\`? services: ${known.join(', ')}` });
 }
 
-async function loadFiles(context: CliContext, flags: ComposeFlags): Promise<{ readonly loaded: Loaded; readonly reader: Reader }> {
+/** Naming a service switches its profiles on. */
+async function loadFiles(context: CliContext, flags: ComposeFlags, named: readonly string[]): Promise<{ readonly loaded: Loaded; readonly reader: Reader }> {
   const found = findProject(context, flags);
   if (found.input.files.length === 0) {
     throw new AppError({ code: 'CLI_NO_COMPOSE_FILE', message: `no compose file in ${context.cwd} or above it`, hint: 'compose.yaml, compose.yml, docker-compose.yml and docker-compose.yaml are looked for; or name one: flotilla compose -f FILE …' });
   }
   const reader = newReader();
-  const result = runLoader(reader, ({ provided, links }) => load({ ...found.input, phases: { discardEnvFiles: true, dropUnused: true }, provided, links }));
+  const given = found.input.profiles ?? [];
+  const loadWith = (profiles: readonly string[]): Loaded | LoadFailed => runLoader(reader, ({ provided, links }) => load({ ...found.input, profiles, phases: { discardEnvFiles: true, dropUnused: true }, provided, links }));
+  const first = loadWith(given);
+  const switchedOn = first.kind === 'loaded' ? named.flatMap((name) => first.disabledServices[name]?.profiles ?? []) : [];
+  const result = switchedOn.length === 0 ? first : loadWith([...given, ...switchedOn]);
   const diagnostics = [...found.diagnostics, ...result.diagnostics];
   if (result.kind === 'failed' || hasError(diagnostics)) return refuse(context, diagnostics, reader);
   await warn(context, diagnostics, reader);
