@@ -165,13 +165,28 @@ function appendEntries(entries: LogEntry[], more: readonly LogEntry[]): void {
 
 /** The highest entry index in a batch, and its last hard state and markers, without copying entries. */
 export function batchFacts(bytes: Uint8Array): { readonly maxIndex: number; readonly hardState: LogHardState | undefined; readonly markers: readonly LogMarker[] } {
+  const view = viewOf(bytes);
   let maxIndex = 0;
+  const rest: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (view.getUint8(at) !== tags.entries) {
+      const length = view.getUint8(at) === tags.hardState ? 18 + view.getUint8(at + 17) : 18;
+      rest.push(bytes.subarray(at, at + length));
+      at += length;
+      continue;
+    }
+    let left = view.getUint32(at + 1, true);
+    at += 5;
+    for (; left > 0; left -= 1) {
+      maxIndex = Math.max(maxIndex, getWide(view, at));
+      at += entryHeadBytes + view.getUint32(at + 17, true);
+    }
+  }
   let hardState: LogHardState | undefined;
   const markers: LogMarker[] = [];
-  for (const item of decodeItems(bytes, false)) {
+  for (const item of rest.flatMap((part) => decodeItems(part))) {
     if (item.kind === 'hardState') hardState = item.hardState;
     else if (item.kind === 'marker') markers.push(item.marker);
-    else for (const entry of item.entries) maxIndex = Math.max(maxIndex, entry.index);
   }
   return { maxIndex, hardState, markers };
 }

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import fc from 'fast-check';
+import { batchFacts, decodeItems, encodeItems } from '../../../src/manager/store/log-items.ts';
+import type { LogItem } from '../../../src/manager/store/log-items.ts';
+
+const count = fc.integer({ min: 0, max: 2 ** 40 });
+const item: fc.Arbitrary<LogItem> = fc.oneof(
+  fc.record({ term: count, vote: fc.string({ maxLength: 30 }), commit: count }).map((hardState): LogItem => ({ kind: 'hardState', hardState })),
+  fc.record({ index: count, term: count, isInstall: fc.boolean() }).map((marker): LogItem => ({ kind: 'marker', marker })),
+  fc.array(fc.record({ index: count, term: count, kind: fc.integer({ min: 0, max: 2 }), data: fc.uint8Array({ maxLength: 60 }) }), { maxLength: 6 }).map((entries): LogItem => ({ kind: 'entries', entries })),
+);
+
+test('a batch is read as it was written, and its facts are those of its items', () => {
+  fc.assert(fc.property(fc.array(item, { maxLength: 6 }), (items) => {
+    const bytes = encodeItems(items);
+    expect(decodeItems(bytes)).toEqual(items);
+    const facts = batchFacts(bytes);
+    expect(facts.maxIndex).toBe(Math.max(0, ...items.flatMap((one) => (one.kind === 'entries' ? one.entries.map((entry) => entry.index) : []))));
+    expect(facts.markers).toEqual(items.flatMap((one) => (one.kind === 'marker' ? [one.marker] : [])));
+    expect(facts.hardState).toEqual(items.flatMap((one) => (one.kind === 'hardState' ? [one.hardState] : [])).at(-1));
+  }));
+});
+
+test('a batch cut anywhere is refused, or ends at an item', () => {
+  const bytes = encodeItems([{ kind: 'hardState', hardState: { term: 3, vote: 'member', commit: 9 } }, { kind: 'entries', entries: [{ index: 10, term: 3, kind: 0, data: new Uint8Array(20) }] }]);
+  for (let size = 0; size < bytes.length; size += 1) {
+    try {
+      expect(decodeItems(bytes.slice(0, size)).length).toBeLessThan(2);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'MANAGER_WAL_DAMAGED' });
+    }
+  }
+});
