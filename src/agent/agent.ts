@@ -252,7 +252,7 @@ export class Agent {
     if (!this.#namespaces.delete(containerId)) return;
     try {
       // First out of the wish, then the namespace: an application in between would miss its own namespace.
-      await this.#network.sync();
+      await this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
       await this.#options.net.removeNamespace(containerId);
     } catch (error) {
       // Still ours to take away: the removal is tried again.

@@ -63,6 +63,8 @@ type WantedPort = { readonly hostIp: string; readonly port: number; readonly pro
 
 async function takenPorts(on: Preflight, projectName: string, services: readonly Named[]): Promise<Diagnostic[]> {
   const ports = newPorts(on.queries, projectName, services);
+  const ofOthers = ports.flatMap((port) => heldByOther(on.queries, projectName, port));
+  if (ofOthers.length > 0) return ofOthers;
   try {
     await on.net.checkPortsFree(ports);
     return [];
@@ -75,6 +77,21 @@ async function takenPorts(on: Preflight, projectName: string, services: readonly
       return [{ severity: 'error', code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), line: 0, column: 0, path: port.path }];
     });
   }
+}
+
+/** Our own ports are no news to the host's check: another application's are looked up where they were given. */
+function heldByOther(queries: Queries, projectName: string, wanted: WantedPort): Diagnostic[] {
+  const isEvery = (hostIp: string): boolean => hostIp === '0.0.0.0' || hostIp === '::' || hostIp === '';
+  const holder = queries.tasks(null).find(
+    (task) =>
+      task.projectName !== projectName && task.desired !== 'removed' && task.desired !== 'stopped' &&
+      task.ports.some((port) => port.protocol === wanted.protocol && port.hostPort === wanted.port && (port.hostIp === wanted.hostIp || isEvery(port.hostIp) || isEvery(wanted.hostIp))),
+  );
+  if (holder === undefined) return [];
+  return [{
+    severity: 'error', code: 'CLUSTER_PORT_IN_USE', message: `port ${wanted.port}/${wanted.protocol} is published by ${holder.containerName} of application ${holder.projectName}`,
+    hint: `publish another port, or stop it: flotilla compose -p ${holder.projectName} stop ${holder.serviceName}`, line: 0, column: 0, path: wanted.path,
+  }];
 }
 
 /** Single ports that the file names; one of a range is chosen later, among those that are free. */

@@ -84,8 +84,8 @@ function launchError(entry: Entry, runtime: string, why: string): AppError {
   if (/executable file .*not found|no such file or directory.*exec|exec.*no such file or directory|stat .*: no such file or directory/i.test(text)) {
     return new AppError({ code: 'ENGINE_COMMAND_NOT_FOUND', message: `container ${entry.spec.name}: ${JSON.stringify(command)} is not in the image ${entry.spec.image}`, hint: 'check `command:` and `entrypoint:`', cause: text });
   }
-  if (/permission denied|exec format error|is a directory/i.test(text) && /exec/i.test(text)) {
-    return new AppError({ code: 'ENGINE_COMMAND_NOT_FOUND', message: `container ${entry.spec.name}: ${JSON.stringify(command)} can't be executed: ${text}`, cause: text });
+  if (/permission denied|operation not permitted|exec format error|is a directory/i.test(text) && /exec/i.test(text)) {
+    return new AppError({ code: 'ENGINE_COMMAND_NOT_FOUND', message: `container ${entry.spec.name}: ${JSON.stringify(command)} can't be executed: ${text}`, hint: 'check `command:` and `entrypoint:`: it must be a program, and its mode must allow it', cause: text });
   }
   return new AppError({ code: 'ENGINE_RUNTIME_FAILED', message: `container ${entry.spec.name}: ${runtime} refused: ${text}` });
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { instanceOf } from '../../../src/daemon/identity.ts';
 import { kernelNames } from '../../../src/net/link-names.ts';
-import { settledLeaks, takeTraces, type Traces } from '../leak-check.ts';
+import { leaks, settledLeaks, takeTraces, type Traces } from '../leak-check.ts';
 
 export const home: string = join(import.meta.dirname, '..', '..', '..');
 const flotilla = join(home, 'bin', 'flotilla');
@@ -29,6 +29,8 @@ export type World = {
   readonly setEnv: (name: string, value: string | undefined) => void;
   /** What is left of containers and networks that was not there when the world began. */
   readonly leftovers: () => Promise<string[]>;
+  /** The same, at once: to compare two moments while applications run. */
+  readonly traces: () => string[];
   readonly close: () => Promise<string[]>;
 };
 
@@ -89,6 +91,7 @@ export async function makeWorld(): Promise<World> {
   };
   const world: World = {
     dir, run, ok, start, daemonPid, killDaemon,
+    traces: () => leaks(before, takeTraces(scope)).concat(nftTable(names.table).filter((line) => !tableBefore.includes(line))).sort(),
     project: (files) => {
       projects += 1;
       const folder = join(dir, 'projects', `p${projects}`);
