@@ -8,6 +8,7 @@ import { decideRestart, type RestartDecision, restartPolicyOf } from '../cluster
 import type { Engine } from '../engine/engine.ts';
 import type { AssignedTask, Assignment } from '../model/assignment.ts';
 import type { ContainerInfo, PullProgress } from '../model/container.ts';
+import { publishedIps } from '../model/published-ips.ts';
 import type { Net } from '../net/net.ts';
 import type { AgentEnd, NodeFacts } from '../wire/session.ts';
 import { type DriverHost, TaskDriver } from './drive-task.ts';
@@ -233,7 +234,7 @@ export class Agent {
     } catch (error) {
       if (!isAppError(error, 'NET_PORT_IN_USE')) throw error;
       // A port that somebody else holds is the trouble of the task that asks for it, not of its neighbours.
-      await this.#options.net.checkPortsFree(assigned.task.ports.map(({ hostIp, hostPort, protocol }) => ({ hostIp, port: hostPort, protocol })));
+      await this.#options.net.checkPortsFree(assigned.task.ports.flatMap((port) => publishedIps(port, false).map((hostIp) => ({ hostIp, port: port.hostPort, protocol: port.protocol }))));
     }
   }
 

@@ -8,6 +8,7 @@ import { openEngine } from '../engine/open-engine.ts';
 import { createManager } from '../manager/manager.ts';
 import { openStore } from '../manager/store/open-store.ts';
 import { laptopLimits } from '../manager/store/store-limits.ts';
+import { publishedIps } from '../model/published-ips.ts';
 import { createNet } from '../net/create-net.ts';
 import { ensureDir, writeFileDurable } from '../os/files.ts';
 import { readMachineFacts } from '../os/node-facts.ts';
@@ -110,6 +111,7 @@ function failpointOf(name: string | undefined): Failpoint {
 function portsOf(queries: ReturnType<typeof createManager>['queries']): (containerId: string) => { hostIp: string | null; hostPort: number | null; containerPort: number; protocol: string }[] {
   return (containerId) => {
     const task = queries.tasks(null).find((one) => one.containerId === containerId);
-    return (task?.ports ?? []).map(({ hostIp, hostPort, containerPort, protocol }) => ({ hostIp, hostPort, containerPort, protocol }));
+    const hasIp6 = task?.attachments.some((one) => one.ip6 !== null) ?? false;
+    return (task?.ports ?? []).flatMap((port) => publishedIps(port, hasIp6).map((hostIp) => ({ hostIp, hostPort: port.hostPort, containerPort: port.containerPort, protocol: port.protocol })));
   };
 }

@@ -6,6 +6,7 @@ import type { Queries } from '../manager/queries.ts';
 import type { Deployment } from '../model/deployment.ts';
 import type { ChangeEvent } from '../model/progress.ts';
 import type { Service } from '../model/project.ts';
+import { publishedIps } from '../model/published-ips.ts';
 import type { Net } from '../net/net.ts';
 import { factsQuick } from '../os/quick-files.ts';
 import { pullAll, type WantedImage } from './api/images.ts';
@@ -66,17 +67,21 @@ async function takenPorts(on: Preflight, projectName: string, services: readonly
   const ofOthers = ports.flatMap((port) => heldByOther(on.queries, projectName, port));
   if (ofOthers.length > 0) return ofOthers;
   try {
-    await on.net.checkPortsFree(ports);
+    await on.net.checkPortsFree(ports.flatMap(addressesOf));
     return [];
   } catch {
     // Asked again one by one: which of them it is.
-    const found = await Promise.all(ports.map(async (port) => [port, await on.net.checkPortsFree([port]).then(() => null, (error: unknown) => error)] as const));
+    const found = await Promise.all(ports.map(async (port) => [port, await on.net.checkPortsFree(addressesOf(port)).then(() => null, (error: unknown) => error)] as const));
     return found.flatMap(([port, error]): Diagnostic[] => {
       if (error === null) return [];
       if (!isAppError(error)) throw error;
       return [{ severity: 'error', code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), line: 0, column: 0, path: port.path }];
     });
   }
+}
+
+function addressesOf(port: WantedPort): WantedPort[] {
+  return publishedIps(port, false).map((hostIp) => ({ ...port, hostIp }));
 }
 
 /** Our own ports are no news to the host's check: another application's are looked up where they were given. */
@@ -102,7 +107,7 @@ function newPorts(queries: Queries, projectName: string, services: readonly Name
       const number = Number(port.published ?? '');
       const protocol = port.protocol === 'udp' ? 'udp' : 'tcp';
       if (!Number.isInteger(number) || number === 0 || held.has(`${protocol} ${number}`)) return [];
-      return [{ hostIp: port.host_ip ?? '0.0.0.0', port: number, protocol, path: `services.${name}.ports[${index}]` }];
+      return [{ hostIp: port.host_ip ?? '', port: number, protocol, path: `services.${name}.ports[${index}]` }];
     }),
   );
 }

@@ -181,6 +181,7 @@ export type TaskStatus = {
   readonly error: ObjectError | null;
 };
 
+/** `hostIp` is '' where the file names none: see published-ips.ts. */
 export type TaskPort = { readonly hostIp: string; readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp' };
 
 export type TaskAttachment = {

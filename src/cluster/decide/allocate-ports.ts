@@ -28,7 +28,7 @@ export function allocatePorts(view: View, scene: { readonly service: ServiceObje
 function choosePort(scene: { readonly wish: Port; readonly service: ServiceObject; readonly task: TaskObject; readonly others: readonly TaskObject[]; readonly given: readonly TaskPort[] }): TaskPort | ObjectError | null {
   const { wish, service, task, others, given } = scene;
   const protocol = wish.protocol === 'udp' ? 'udp' : 'tcp';
-  const hostIp = wish.host_ip ?? '0.0.0.0';
+  const hostIp = wish.host_ip ?? '';
   const range = portRange(wish.published);
   const isShared = range !== null && range.first === range.last;
   const first = range?.first ?? ephemeralFirst;
@@ -51,11 +51,13 @@ function choosePort(scene: { readonly wish: Port; readonly service: ServiceObjec
 
 export function clashes(a: Pick<TaskPort, 'hostIp' | 'hostPort' | 'protocol'>, b: Pick<TaskPort, 'hostIp' | 'hostPort' | 'protocol'>): boolean {
   if (a.hostPort !== b.hostPort || a.protocol !== b.protocol) return false;
-  return a.hostIp === b.hostIp || isEvery(a.hostIp) || isEvery(b.hostIp);
+  return a.hostIp === b.hostIp || covers(a.hostIp, b.hostIp) || covers(b.hostIp, a.hostIp);
 }
 
-function isEvery(hostIp: string): boolean {
-  return hostIp === '0.0.0.0' || hostIp === '::' || hostIp === '';
+/** `0.0.0.0` is every IPv4 address, `::` every IPv6 one, no address both. */
+function covers(all: string, one: string): boolean {
+  if (all === '') return true;
+  return one.includes(':') ? all === '::' : one !== '' && all === '0.0.0.0';
 }
 
 /** null: any port. */

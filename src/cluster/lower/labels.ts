@@ -22,6 +22,7 @@ export function lowerLabels(assigned: AssignedTask, spec: Service): Record<strin
     'com.docker.compose.project.working_dir': service.workingDir,
     'com.docker.compose.service': service.name,
     'com.docker.compose.version': programVersion,
+    'io.flotilla.slot': `${service.id}/${task.slot}`,
     [taskLabel]: task.id,
   };
 }

@@ -3,6 +3,7 @@ import type { AssignedTask, Assignment } from '../../model/assignment.ts';
 import type { Attachment, Endpoint, NodeNetwork, NodeNetworkState, PublishedPort } from '../../model/node-network.ts';
 import type { NetworkObject, TaskAttachment } from '../../model/objects.ts';
 import type { ServiceNetwork } from '../../model/project.ts';
+import { publishedIps } from '../../model/published-ips.ts';
 
 /** What the node knows of a task beside its assignment; null where it has not begun with it. */
 export type TaskFacts = { readonly isRunning: boolean; readonly isHealthy: boolean };
@@ -117,7 +118,9 @@ function lowerPorts(tasks: readonly AssignedTask[], networks: ReadonlyMap<string
     const isWanted = assigned.task.desired === 'running' || assigned.task.desired === 'prepared' || facts(assigned.task.id)?.isRunning === true;
     const target = openAddress(assigned, networks);
     if (!isWanted || target === null) continue;
-    for (const { hostIp, hostPort, protocol, containerPort } of assigned.task.ports) {
+    const hasIp6 = assigned.task.attachments.some((one) => one.ip6 !== null);
+    const published = assigned.task.ports.flatMap((port) => publishedIps(port, hasIp6).map((hostIp) => ({ ...port, hostIp })));
+    for (const { hostIp, hostPort, protocol, containerPort } of published) {
       const key = `${protocol} ${hostIp} ${String(hostPort).padStart(5, '0')}`;
       const known = ports.get(key) ?? { hostIp, hostPort, protocol, targets: [] };
       ports.set(key, inRotation.has(assigned.task.id) ? { ...known, targets: [...known.targets, { ip: target, port: containerPort }] } : known);

@@ -48,7 +48,21 @@ export function projectRoutes(door: ProjectDoor): readonly Route[] {
 async function* up(door: ProjectDoor, request: ApiRequest, deployment: Deployment, goal: Goal, timeoutMs: number | null): AsyncGenerator<ChangeEvent, void, undefined> {
   await door.control.check(deployment);
   yield* preflight(door.preflight, deployment, request.signal);
-  yield* follow(door, request, deployment.project.name, goal, timeoutMs, () => door.control.deploy(deployment));
+  const recreate = await movedImages(door, deployment);
+  yield* follow(door, request, deployment.project.name, goal, timeoutMs, () => door.control.deploy({ ...deployment, options: { ...deployment.options, recreate } }));
+}
+
+/** Services with a container of another image than its name now means: it was pulled again since. */
+async function movedImages(door: ProjectDoor, { project }: Deployment): Promise<readonly string[]> {
+  const moved = new Set<string>();
+  for (const task of door.queries.tasks(project.name)) {
+    const reference = project.services[task.serviceName]?.image;
+    const container = door.engine.containers.get(task.containerId);
+    if (reference === undefined || container === null || container.image !== reference || moved.has(task.serviceName)) continue;
+    const image = await door.engine.images.get(reference);
+    if (image !== null && image.id !== container.imageId) moved.add(task.serviceName);
+  }
+  return [...moved].sort();
 }
 
 async function* down(door: ProjectDoor, request: ApiRequest, body: Readonly<Record<string, unknown>>, projectName: string): AsyncGenerator<ChangeEvent, void, undefined> {

@@ -4,7 +4,7 @@ import type { ContainerSpec, InjectedFile } from '../../model/container-spec.ts'
 import { syncDir, removeTree, writeFileDurable } from '../../os/files.ts';
 import { listMounts, mount, mountFlags } from '../../os/mount.ts';
 import { isOnTmpfs, makeDirQuick, removeQuick, setOwnerAndMode, writeQuick } from '../../os/quick-files.ts';
-import { anonymousLabel } from '../volume/local-volumes.ts';
+import { anonymousLabel, slotLabel, targetLabel } from '../volume/local-volumes.ts';
 import { destroyRun } from './clear-run.ts';
 import type { EngineContext } from './engine-context.ts';
 import { newEntry } from './entry.ts';
@@ -26,7 +26,8 @@ export async function createContainer(context: EngineContext, id: string, wanted
   const image = await context.rootfs.image(wanted.image);
   if (image === null) throw new AppError({ code: 'ENGINE_IMAGE_MISSING', message: `container ${wanted.name}: the image ${wanted.image} is not on this node`, hint: `pull ${wanted.image} first` });
   commandLine(wanted, image.config);
-  const { spec, state } = withAnonymousVolumes(context, wanted, { id: image.id, config: image.config });
+  const inherited = await heritage(context, wanted);
+  const { spec, state } = withAnonymousVolumes(context, wanted, { image: { id: image.id, config: image.config }, inherited });
   const entry = newEntry(id, spec, state);
   failpoint('create:begin');
   try {
@@ -39,7 +40,9 @@ export async function createContainer(context: EngineContext, id: string, wanted
     if (launched.status === 'rejected') throw launched.reason;
     if (spoken.status === 'rejected') throw spoken.reason;
     failpoint('create:spec');
-    entry.state = { ...entry.state, phase: 'ready' };
+    // Inherited volumes are its own from here on; a failure before leaves them for the next attempt.
+    const used = new Set([...entry.spec.mounts.flatMap((one) => (one.kind === 'volume' ? [one.volumeName] : [])), ...state.imageVolumes.map((one) => one.volumeName)]);
+    entry.state = { ...entry.state, phase: 'ready', anonymousVolumes: [...state.anonymousVolumes, ...[...inherited.values()].filter((name) => used.has(name))] };
     await writeFileDurable(layout.state(id), JSON.stringify(entry.state));
     await syncDir(layout.containers);
     failpoint('create:ready');
@@ -51,7 +54,12 @@ export async function createContainer(context: EngineContext, id: string, wanted
 }
 
 async function makeParts(context: EngineContext, entry: Entry, launch: (entry: Entry) => Promise<void>): Promise<void> {
-  for (const name of entry.state.anonymousVolumes) await context.volumes.create({ name, driver: 'local', labels: { [anonymousLabel]: '' }, options: {} });
+  const slot = entry.spec.labels[slotLabel];
+  const targets = new Map([...entry.spec.mounts.flatMap((one) => (one.kind === 'volume' ? [{ volumeName: one.volumeName, target: one.target }] : [])), ...entry.state.imageVolumes].map((one) => [one.volumeName, normalizePath(one.target)]));
+  for (const name of entry.state.anonymousVolumes) {
+    const labels = slot === undefined ? { [anonymousLabel]: '' } : { [anonymousLabel]: '', [slotLabel]: slot, [targetLabel]: targets.get(name) ?? '' };
+    await context.volumes.create({ name, driver: 'local', labels, options: {} });
+  }
   context.failpoint('create:volumes');
   writeFiles(context, entry, () => true);
   context.failpoint('create:files');
@@ -67,17 +75,30 @@ async function undo(context: EngineContext, entry: Entry): Promise<void> {
   for (const name of entry.state.anonymousVolumes) await context.volumes.remove(name).catch((error: unknown) => context.log.warn('engine.undo-volume', { volume: name, error: String(error) }));
 }
 
+/**
+ * The anonymous volumes that the slot's former container has left, by target: as with Compose, its successor takes them over. What a
+ * container still mounts is not free.
+ */
+async function heritage(context: EngineContext, wanted: ContainerSpec): Promise<ReadonlyMap<string, string>> {
+  const slot = wanted.labels[slotLabel];
+  if (slot === undefined) return new Map();
+  const left = (await context.volumes.list()).filter((one) => one.labels[slotLabel] === slot && context.volumes.usersOf(one.name).length === 0).sort((a, b) => a.createdMs - b.createdMs);
+  return new Map(left.map((one) => [one.labels[targetLabel] ?? '', one.name]));
+}
+
 /** Gives a volume of its own to each mount that names none and to each place that the image declares and nothing covers. */
-function withAnonymousVolumes(context: EngineContext, wanted: ContainerSpec, image: StoredState['image']): { readonly spec: ContainerSpec; readonly state: StoredState } {
+function withAnonymousVolumes(context: EngineContext, wanted: ContainerSpec, of: { readonly image: StoredState['image']; readonly inherited: ReadonlyMap<string, string> }): { readonly spec: ContainerSpec; readonly state: StoredState } {
   const anonymous: string[] = [];
+  const { image, inherited } = of;
+  const volumeAt = (target: string): string => inherited.get(normalizePath(target)) ?? fresh();
   const fresh = (): string => {
     const name = randomHexId(context.random);
     anonymous.push(name);
     return name;
   };
-  const mounts = wanted.mounts.map((one) => (one.kind === 'volume' && one.volumeName === '' ? { ...one, volumeName: fresh() } : one));
+  const mounts = wanted.mounts.map((one) => (one.kind === 'volume' && one.volumeName === '' ? { ...one, volumeName: volumeAt(one.target) } : one));
   const covered = new Set(mounts.map((one) => normalizePath(one.target)));
-  const imageVolumes = image.config.volumes.filter((target) => !covered.has(normalizePath(target))).map((target) => ({ volumeName: fresh(), target: normalizePath(target) }));
+  const imageVolumes = image.config.volumes.filter((target) => !covered.has(normalizePath(target))).map((target) => ({ volumeName: volumeAt(target), target: normalizePath(target) }));
   return {
     spec: { ...wanted, mounts },
     state: { version: 1, phase: 'creating', createdMs: context.clock.nowMs(), image, anonymousVolumes: anonymous, imageVolumes, run: null },

@@ -22,6 +22,8 @@ export type LocalVolumes = Volumes & {
   readonly use: (name: string, options: { readonly root: Rootfs | null; readonly target: string; readonly subpath: string | null }) => Promise<{ readonly path: string; readonly readOnly: boolean }>;
   /** Unmounts what a volume's options mounted once no container has it. */
   readonly release: (name: string) => Promise<void>;
+  /** The names of containers that mount it. */
+  readonly usersOf: (name: string) => readonly string[];
   /** Finishes or removes what was half done. */
   readonly settle: () => Promise<void>;
 };
@@ -30,6 +32,10 @@ type Stored = { readonly version: 1; readonly driver: 'local'; readonly labels: 
 
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
 export const anonymousLabel = 'com.docker.volume.anonymous';
+/** On containers and their anonymous volumes: whose successor may take them over. */
+export const slotLabel = 'io.flotilla.slot';
+/** On anonymous volumes: where they were mounted. */
+export const targetLabel = 'io.flotilla.target';
 
 /**
  * dataRoot/volumes/<name>/volume.json and /_data. `_data.new` is a fill in progress, `.<name>.gone` a removal in progress.
@@ -111,6 +117,7 @@ export function localVolumes(options: { readonly root: string; readonly clock: C
         return { path: subpath === null || subpath === '' ? dataOf(name) : subpathOf(name, dataOf(name), subpath), readOnly };
       }),
     release,
+    usersOf: options.usersOf,
     settle: async () => {
       for (const name of await listDir(options.root)) {
         if (name.startsWith('.')) await removeTree(join(options.root, name));

@@ -75,7 +75,7 @@ function namespaceNodes(view: View, service: ServiceObject, task: TaskObject): s
 function fixedPorts(service: ServiceObject): string[] {
   return (service.spec.ports ?? []).flatMap((port) => {
     const range = portRange(port.published);
-    return range === null || range.first !== range.last ? [] : [portText({ hostIp: port.host_ip ?? '0.0.0.0', hostPort: range.first, protocol: port.protocol ?? 'tcp' })];
+    return range === null || range.first !== range.last ? [] : [portText({ hostIp: port.host_ip ?? '', hostPort: range.first, protocol: port.protocol ?? 'tcp' })];
   });
 }
 
