@@ -43,7 +43,7 @@ services:
       - {type: volume, source: empty, target: /etc/nocopy, volume: {nocopy: true}}
       - {type: tmpfs, target: /scratch, tmpfs: {size: 2m, mode: 0o1700}}
     depends_on: {seed: {condition: service_completed_successfully}}
-  seed: {image: busybox, command: "mkdir -p /data/inner; touch /data/inner/seeded", entrypoint: [sh, -c], volumes: ["data:/data"]}
+  seed: {image: busybox, command: ["mkdir -p /data/inner; touch /data/inner/seeded"], entrypoint: [sh, -c], volumes: ["data:/data"]}
   files:
     image: busybox
     ${sleep.replace(', stop_signal', '\n    stop_signal')}
