@@ -11,6 +11,7 @@ import { resolveCapabilities } from './capabilities.ts';
 import type { EngineContext } from './engine-context.ts';
 import { isRunning } from './entry.ts';
 import type { Entry } from './entry.ts';
+import { rlimits } from './oci-resources.ts';
 import { capabilitySets, containerHostname } from './oci-spec.ts';
 import type { OciProcess } from './oci-types.ts';
 import { environment, workingDir } from './process.ts';
@@ -59,7 +60,7 @@ function execProcess(context: EngineContext, entry: Entry, options: ExecOptions,
       env: environment(merged, image, { hostname: containerHostname(spec, entry.id), home: user.home }),
       cwd: workingDir(options.workingDir ?? spec.workingDir, image),
       capabilities: capabilitySets(capabilities, user.uid),
-      rlimits: [],
+      rlimits: rlimits(spec),
       noNewPrivileges: spec.noNewPrivileges,
     };
   } finally {
