@@ -23,9 +23,6 @@ export function connectOrStart(env: Env): ApiClient {
   const start = async (error: unknown): Promise<void> => {
     // NOTE: it is thrown before anything was sent, so asking again does nothing twice.
     if (isKnown || !isAppError(error, 'WIRE_NO_DAEMON')) throw error;
-    if (process.getuid?.() !== 0) {
-      throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: `no daemon runs at ${socketPathOf(env)}, and only root can start one`, hint: 'sudo systemctl start flotilla, or run the command by sudo' });
-    }
     isKnown = true;
     if (process.getuid?.() !== 0) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: `no daemon answers at ${socketPathOf(env)}, and only root can start one`, hint: 'sudo flotilla …, or for good: sudo systemctl enable --now flotilla' });
     await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
