@@ -22,16 +22,28 @@ export async function* followProgress(store: ClusterStore, scope: Scope): AsyncG
   scope.signal.addEventListener('abort', abort);
   try {
     if (scope.signal.aborted) return;
+    const wished = scope.goal === 'removed' || scope.goal === 'stopped' || scope.goal === 'created' ? [] : servicesOfProject(store.view(), scope.projectName).filter((one) => scope.services.includes(one.name) && one.desired === 'running').map((one) => one.name);
     yield* teller.unchanged(store.view());
     if (store.view().revision <= scope.fromRevision && settled(judgeGoal(store.view(), scope))) return;
     for await (const commit of commitsFrom(store, scope.fromRevision, end.signal)) {
       yield* teller.tell(commit);
+      refuseIfOverruled(commit.view, scope, wished);
       if (settled(judgeGoal(commit.view, scope))) return;
     }
   } finally {
     scope.signal.removeEventListener('abort', abort);
     end.abort();
   }
+}
+
+/** What another command has stopped or taken away since can't come any more. */
+function refuseIfOverruled(view: View, scope: Scope, wished: readonly string[]): void {
+  if (wished.length === 0) return;
+  const services = new Map(servicesOfProject(view, scope.projectName).map((one) => [one.name, one]));
+  const lost = wished.filter((name) => services.get(name)?.desired !== 'running');
+  if (lost.length === 0) return;
+  const how = lost.some((name) => services.get(name)?.desired === 'stopped') ? 'stopped' : 'removed';
+  throw new AppError({ code: 'CLUSTER_OVERRULED', message: `another command has ${how} ${lost.map((name) => `service ${name}`).join(', ')} meanwhile`, hint: 'flotilla compose ps shows what runs now' });
 }
 
 /** Where the past is no longer kept, the present is told as one commit, and then what follows. */

@@ -136,6 +136,18 @@ describe('a manager with one node', () => {
     await one.manager.close();
   });
 
+  test.for(['stopped', 'removed'] as const)('who waits for a start that another command takes back is told: %s', async (how) => {
+    const one = cluster();
+    one.sim.behaviours['db'] = { health: 'starting' };
+    const waiting = follow(one, one.manager.control.deploy(two), 'healthy');
+    const outcome = expect(waiting).rejects.toMatchObject({ code: 'CLUSTER_OVERRULED', message: expect.stringContaining(how) });
+    while (!one.manager.queries.tasks('shop').some((task) => task.status.state === 'running')) await new Promise((resolve) => setImmediate(resolve));
+    if (how === 'stopped') await one.manager.control.stop({ projectName: 'shop', services: [], stopGraceMs: null });
+    else await one.manager.control.down({ projectName: 'shop', services: [], removeVolumes: false, removeOrphans: false, stopGraceMs: null, fileServices: null });
+    await outcome;
+    await one.manager.close();
+  });
+
   test('without leadership commands are refused, reports are kept, and all goes on when it comes back', async () => {
     const one = cluster();
     await one.manager.control.deploy(two);

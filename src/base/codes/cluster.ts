@@ -25,4 +25,5 @@ export const clusterCodes = {
   CLUSTER_CONSTRAINT_INVALID: 'A placement constraint can not be read.',
   CLUSTER_DEPENDENCY_FAILED: 'A dependency failed to start, so what depends on it was not started.',
   CLUSTER_TASK_FAILED: 'A container could not be made or started, or ended.',
+  CLUSTER_OVERRULED: 'Another command stopped or removed what this one waited for.',
 } as const;
