@@ -1,5 +1,7 @@
+import type { Clock } from '../base/clock.ts';
 import type { Engine, LogOptions } from '../engine/engine.ts';
 import type { Queries } from '../manager/queries.ts';
+import type { LogLine } from '../model/container.ts';
 import type { TaskObject } from '../model/objects.ts';
 import { EventQueue } from './event-queue.ts';
 
@@ -11,6 +13,7 @@ export type ProjectLogEvent =
 export type ProjectLogOptions = {
   readonly engine: Engine;
   readonly queries: Queries;
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly projectName: string;
   readonly services: readonly string[];
   readonly index: number | null;
@@ -35,10 +38,16 @@ export async function* projectLogs(options: ProjectLogOptions): AsyncGenerator<P
   }
 }
 
+/** How far a container's log was told: the time of the last line, and how many lines of that time. */
+type Mark = { readonly time: string; readonly timeMs: number; readonly count: number };
+
 class Follower {
   readonly #options: ProjectLogOptions;
   readonly #queue: EventQueue<ProjectLogEvent>;
   readonly #reading = new Set<string>();
+  /** Containers that were started again while their last run was still being read. */
+  readonly #startedMeanwhile = new Set<string>();
+  readonly #marks = new Map<string, Mark>();
   readonly #stopped = new AbortController();
   #hasSeenRun = false;
   #unsubscribe: (() => void)[] = [];
@@ -54,14 +63,18 @@ class Follower {
     const tasks = this.#tasks();
     void this.#queue.push({ kind: 'containers', names: tasks.map((task) => task.containerName) });
     for (const task of tasks) {
-      if (engine.containers.get(task.containerId) !== null) this.#read(task, this.#options.log);
+      const container = engine.containers.get(task.containerId);
+      if (container === null) continue;
+      // Of a later run only what comes from now on: what was there is told or passed over by the first read.
+      this.#marks.set(task.containerId, { time: '', timeMs: this.#options.clock.nowMs(), count: 0 });
+      this.#read(task, this.#options.log, container.state === 'running');
     }
     if (this.#options.log.follow) {
       this.#unsubscribe.push(
         engine.containers.onEvent((event) => {
           if (event.kind !== 'started') return;
           const task = this.#tasks().find((one) => one.containerId === event.containerId);
-          if (task !== undefined) this.#read(task, { follow: true, tailLines: null, sinceMs: event.timeMs, untilMs: this.#options.log.untilMs });
+          if (task !== undefined) this.#readNewRun(task);
         }),
         queries.onCommit(() => this.#endIfDone()),
       );
@@ -76,19 +89,29 @@ class Follower {
     this.#queue.end();
   }
 
-  #read(task: TaskObject, log: Omit<LogOptions, 'signal'>): void {
-    if (this.#reading.has(task.containerId)) return;
-    const wasRunning = this.#options.engine.containers.get(task.containerId)?.state === 'running';
-    this.#hasSeenRun ||= wasRunning;
-    this.#reading.add(task.containerId);
-    void this.#copy(task, log, wasRunning);
+  /** All that it writes from here on: what a program says between its start and the news of it counts, too. */
+  #readNewRun(task: TaskObject): void {
+    if (this.#reading.has(task.containerId)) {
+      this.#startedMeanwhile.add(task.containerId);
+      return;
+    }
+    const mark = this.#marks.get(task.containerId);
+    // A very short program may be over by now; it has run all the same.
+    this.#read(task, { follow: true, tailLines: null, sinceMs: mark?.timeMs ?? this.#options.log.sinceMs, untilMs: this.#options.log.untilMs }, true, true);
   }
 
-  async #copy(task: TaskObject, log: Omit<LogOptions, 'signal'>, wasRunning: boolean): Promise<void> {
+  #read(task: TaskObject, log: Omit<LogOptions, 'signal'>, wasRunning: boolean, isNewRun: boolean = false): void {
+    this.#hasSeenRun ||= wasRunning;
+    this.#reading.add(task.containerId);
+    void this.#copy(task, log, { wasRunning, isNewRun });
+  }
+
+  async #copy(task: TaskObject, log: Omit<LogOptions, 'signal'>, { wasRunning, isNewRun }: { readonly wasRunning: boolean; readonly isNewRun: boolean }): Promise<void> {
     const base = { container: task.containerName, service: task.serviceName };
     try {
+      const isNew = this.#newsOf(task.containerId, isNewRun);
       for await (const line of this.#options.engine.containers.logs(task.containerId, { ...log, signal: this.#stopped.signal })) {
-        await this.#queue.push({ kind: 'line', ...base, stream: line.stream, time: line.time, text: line.text, isPartial: line.isPartial });
+        if (isNew(line)) await this.#queue.push({ kind: 'line', ...base, stream: line.stream, time: line.time, text: line.text, isPartial: line.isPartial });
       }
       const ended = this.#options.engine.containers.get(task.containerId);
       if (log.follow && wasRunning && ended?.state === 'exited') {
@@ -99,8 +122,24 @@ class Follower {
       if (!this.#stopped.signal.aborted) this.#queue.end(error);
     } finally {
       this.#reading.delete(task.containerId);
+      if (this.#startedMeanwhile.delete(task.containerId) && !this.#queue.isEnded) this.#readNewRun(task);
       this.#endIfDone();
     }
+  }
+
+  /** True for lines that were not told yet: those behind the mark, which moves on with each. Lines of one instant are told apart by their number. */
+  #newsOf(containerId: string, isNewRun: boolean): (line: LogLine) => boolean {
+    const mark = isNewRun ? this.#marks.get(containerId) : undefined;
+    let seen = 0;
+    return (line) => {
+      if (mark !== undefined && line.timeMs <= mark.timeMs) {
+        if (line.time < mark.time) return false;
+        if (line.time === mark.time && (seen += 1) <= mark.count) return false;
+      }
+      const last = this.#marks.get(containerId);
+      this.#marks.set(containerId, { time: line.time, timeMs: line.timeMs, count: last?.time === line.time ? last.count + 1 : 1 });
+      return true;
+    };
   }
 
   /** Nothing is being read, and nothing more can come: then the stream ends. */

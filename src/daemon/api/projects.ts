@@ -35,7 +35,7 @@ export function projectRoutes(door: ProjectDoor): readonly Route[] {
       handle: async ({ params, query, signal }) => ({
         kind: 'lines',
         values: projectLogs({
-          engine: door.engine, queries: door.queries, projectName: params['name'] ?? '', services: query.getAll('service'), index: queryNumber(query, 'index'),
+          engine: door.engine, queries: door.queries, clock: door.clock, projectName: params['name'] ?? '', services: query.getAll('service'), index: queryNumber(query, 'index'),
           log: { follow: query.get('follow') === '1', tailLines: queryNumber(query, 'tail'), sinceMs: queryNumber(query, 'since'), untilMs: queryNumber(query, 'until') },
           isAttached: query.get('attach') === '1', signal,
         }),

@@ -55,6 +55,7 @@ async function* follow(source: LogSource, options: LogOptions, wake: Waker, get:
   for (;;) {
     const round = wake.round();
     const hasEnded = source.hasEnded();
+    if (!hasEnded) wake.listen();
     for (;;) {
       const at = get() ?? openAt(source.path, 0);
       set(at);
@@ -80,7 +81,7 @@ async function* follow(source: LogSource, options: LogOptions, wake: Waker, get:
   }
 }
 
-type Waker = { readonly round: () => number; readonly changedSince: (round: number) => Promise<void>; readonly stop: () => void };
+type Waker = { readonly listen: () => void; readonly round: () => number; readonly changedSince: (round: number) => Promise<void>; readonly stop: () => void };
 
 /** Counts what happens to the log, to its container and to the caller's patience, so that nothing between a look and a wait is missed. */
 function waker(source: LogSource, options: LogOptions): Waker {
@@ -94,16 +95,24 @@ function waker(source: LogSource, options: LogOptions): Waker {
   const stops: (() => void)[] = [];
   if (options.follow) {
     if (existsQuick(dir)) stops.push(watchDir(dir, bump, bump));
-    stops.push(source.onEnd(bump));
     options.signal?.addEventListener('abort', bump, { once: true });
     stops.push(() => options.signal?.removeEventListener('abort', bump));
   }
+  let takeBack: () => void = () => undefined;
   return {
+    // NOTE: of the present run: one who reads slowly may have missed an end and the start after it.
+    listen: () => {
+      takeBack();
+      takeBack = source.onEnd(bump);
+    },
     round: () => count,
     changedSince: async (round) => {
       if (count === round) await new Promise<void>((resolve) => (notify = resolve));
     },
-    stop: () => stops.forEach((one) => one()),
+    stop: () => {
+      takeBack();
+      stops.forEach((one) => one());
+    },
   };
 }
 

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import type { Queries } from '../../src/manager/queries.ts';
+import type { TaskObject } from '../../src/model/objects.ts';
+import { lowerContainer } from '../../src/cluster/lower/container.ts';
+import { assignmentOf } from '../../src/cluster/view/assignment.ts';
+import { projectLogs } from '../../src/daemon/project-logs.ts';
+import { deployment, node, service, World } from '../cluster/world.ts';
+import { fakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
+
+type Scene = { readonly engine: FakeEngine; readonly id: string; readonly at: (ms: number) => void; readonly create: () => Promise<void>; readonly follow: (tail: number | null) => AsyncGenerator<string>; readonly turn: () => Promise<void>; readonly stop: () => void };
+
+/** One container of one service, in an engine in memory, and the follower of its project's output. */
+function scene(): Scene {
+  const world = new World();
+  world.up(deployment({ web: service() }));
+  const [assigned] = assignmentOf(world.view, node.nodeId).tasks;
+  if (assigned?.spec === undefined || assigned.spec === null) throw new Error('no task');
+  const spec = lowerContainer(assigned, assigned.spec, { networkPath: null, containerIdOf: () => null, volumeName: () => null });
+  const task: TaskObject = { ...assigned.task, status: { ...assigned.task.status, state: 'running' } };
+  let nowMs = 1000;
+  const clock = { nowMs: () => nowMs };
+  const engine = fakeEngine({ clock });
+  engine.addImage('busybox');
+  // NOTE: all that the follower asks of the state.
+  const queries = { tasks: () => [task], task: () => task, onCommit: () => () => undefined } as unknown as Queries;
+  const over = new AbortController();
+  return {
+    engine, id: task.containerId,
+    at: (ms) => void (nowMs = ms),
+    create: async () => void (await engine.containers.create(task.containerId, spec)),
+    async *follow(tailLines) {
+      for await (const event of projectLogs({ engine, queries, clock, projectName: 'shop', services: [], index: null, log: { follow: true, tailLines, sinceMs: null, untilMs: null }, isAttached: false, signal: over.signal })) {
+        yield event.kind === 'line' ? event.text : event.kind;
+      }
+    },
+    turn: () => new Promise((resolve) => setImmediate(resolve)),
+    stop: () => over.abort(),
+  };
+}
+
+async function take(lines: AsyncGenerator<string>, count: number): Promise<string[]> {
+  const taken: string[] = [];
+  while (taken.length < count) {
+    const next = await lines.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+  }
+  return taken;
+}
+
+describe('following a project', () => {
+  test('a run that begins before the reader has taken the end of the last one is not lost', async () => {
+    const { engine, id, create, follow, turn, stop } = scene();
+    await create();
+    await engine.containers.start(id);
+    // As many as fill the queue, with the head before them and the end behind.
+    for (let line = 0; line < 999; line += 1) engine.writeLog(id, 'stdout', `first ${line}`);
+    const lines = follow(null);
+    expect(await take(lines, 1)).toEqual(['containers']);
+    engine.exit(id, 1);
+    await turn();
+    engine.writeLog(id, 'stdout', 'between');
+    await engine.containers.start(id);
+    engine.writeLog(id, 'stdout', 'second');
+    await turn();
+    const taken = await take(lines, 1002);
+    expect(taken.filter((line) => line.startsWith('first')).length).toBe(999);
+    expect(taken.filter((line) => !line.startsWith('first') && line !== 'exited')).toEqual(['between', 'second']);
+    stop();
+  });
+
+  test('what a program says before the news of its start counts', async () => {
+    const { engine, id, at, create, follow, turn, stop } = scene();
+    const lines = follow(0);
+    expect(await take(lines, 1)).toEqual(['containers']);
+    await create();
+    at(1005);
+    engine.writeLog(id, 'stdout', 'early');
+    at(1006);
+    await engine.containers.start(id);
+    await turn();
+    engine.writeLog(id, 'stdout', 'late');
+    expect(await take(lines, 2)).toEqual(['early', 'late']);
+    stop();
+  });
+
+  test('with a tail of 0 nothing from before is told when a container starts again', async () => {
+    const { engine, id, at, create, follow, turn, stop } = scene();
+    await create();
+    await engine.containers.start(id);
+    engine.writeLog(id, 'stdout', 'old');
+    engine.exit(id, 0);
+    at(2000);
+    const lines = follow(0);
+    expect(await take(lines, 1)).toEqual(['containers']);
+    await turn();
+    at(3000);
+    await engine.containers.start(id);
+    engine.writeLog(id, 'stdout', 'new');
+    expect(await take(lines, 1)).toEqual(['new']);
+    stop();
+  });
+});
