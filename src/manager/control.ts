@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { refusalOf } from '../base/refusal.ts';
-import { decideDown, decideRemove, decideRestart, decideScale, decideStart, decideStop, type DownOptions, type StopOptions } from '../cluster/decide/commands.ts';
+import { decideDown, decideRemove, decideRestart, decideScale, decideStart, decideStop, type DownOptions, orphansLeft, type StopOptions } from '../cluster/decide/commands.ts';
 import { patch } from '../cluster/decide/draft.ts';
 import { decideStack, type StackDecision } from '../cluster/decide/stack.ts';
 import { get, type View } from '../cluster/state/view.ts';
@@ -65,7 +65,11 @@ export function createControl(options: { readonly store: ClusterStore; readonly 
     stop: (one) => change((view) => plain(decideStop(view, one))),
     start: (one) => change((view) => plain(decideStart(view, one))),
     restart: (one) => change((view) => plain(decideRestart(view, one))),
-    down: (one) => change((view) => plain(decideDown(view, one))),
+    down: (one) => change((view) => {
+      const orphans = orphansLeft(view, one);
+      const warnings = orphans.length === 0 ? [] : [{ code: 'CLUSTER_ORPHANS', message: `found containers of services that the file does not have, and left them: ${orphans.join(', ')} (to remove them too: --remove-orphans)` }];
+      return { ...plain(decideDown(view, one)), warnings };
+    }),
     scale: (one) => change((view) => ({ changes: decideScale(view, one), services: Object.keys(one.replicas).sort() })),
     remove: (one) => change((view) => {
       const { changes, running } = decideRemove(view, one);

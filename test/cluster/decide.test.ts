@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decideDown, decideRestart, decideScale, decideStart, decideStop } from '../../src/cluster/decide/commands.ts';
+import { decideDown, decideRestart, decideScale, decideStart, decideStop, orphansLeft } from '../../src/cluster/decide/commands.ts';
 import { allOf } from '../../src/cluster/state/view.ts';
 import { dependsOn, deployment, service, World } from './world.ts';
 
@@ -205,6 +205,19 @@ describe('stopping, starting, going', () => {
       expect(allOf(world.view, 'volume').map((one) => one.name)).toEqual(removeVolumes ? [] : ['shop_data']);
       expect(world.bodies.size).toBe(0);
     }
+  });
+
+  test('down leaves what the file does not have, and says so; what a profile switched off stays even with --remove-orphans', () => {
+    const world = deployed({ web: service({}), old: service({}), tool: service({}) } as never);
+    const options = { ...down, fileServices: ['web'], disabledServices: ['tool'], removeOrphans: false };
+    expect(orphansLeft(world.view, options)).toEqual(['old']);
+    expect(orphansLeft(world.view, { ...options, removeOrphans: true })).toEqual([]);
+    world.decide((view) => decideDown(view, options));
+    world.settle();
+    expect(allOf(world.view, 'service').map((one) => one.name).sort()).toEqual(['old', 'tool']);
+    world.decide((view) => decideDown(view, { ...options, removeOrphans: true }));
+    world.settle();
+    expect(allOf(world.view, 'service').map((one) => one.name)).toEqual(['tool']);
   });
 
   test('down goes against the order, and what is under way is not waited for in vain', () => {

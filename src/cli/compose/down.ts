@@ -22,6 +22,7 @@ export async function down(context: CliContext, flags: ComposeFlags, services: r
       graceMs: secondsFlag('--timeout', options['timeout']),
       rmi,
       knownServices: project.serviceNames,
+      disabledServices: project.disabledNames,
     },
   });
 }

@@ -42,6 +42,8 @@ export type DownOptions = StopOptions & {
   readonly removeVolumes: boolean;
   /** The services of the file; null: all there are. Others are orphans, and stay unless asked for. */
   readonly fileServices: readonly string[] | null;
+  /** Services of the file that no active profile enables: they stay, and are no orphans. */
+  readonly disabledServices?: readonly string[];
   readonly removeOrphans: boolean;
 };
 
@@ -51,8 +53,7 @@ export function decideDown(view: View, options: DownOptions): Change[] {
   const all = servicesOfProject(view, projectName);
   const isWhole = options.services.length === 0;
   if (!isWhole) refuseUnknown(all.map((one) => one.name), options.services, projectName);
-  const isOrphan = (one: ServiceObject): boolean => options.fileServices !== null && !options.fileServices.includes(one.name);
-  const leaving = all.filter((one) => (isWhole ? options.removeOrphans || !isOrphan(one) : options.services.includes(one.name)));
+  const leaving = all.filter((one) => (isWhole ? isInFile(one, options) || (options.removeOrphans && isOrphan(one, options)) : options.services.includes(one.name)));
   const changes: Change[] = leaving.filter((one) => one.desired !== 'removed' || one.stopGraceMs !== options.stopGraceMs || one.removeVolumes !== options.removeVolumes)
     .map((one) => patch<'service'>(one, { desired: 'removed', stopGraceMs: options.stopGraceMs, removeVolumes: options.removeVolumes }));
   if (!isWhole) return changes;
@@ -63,6 +64,20 @@ export function decideDown(view: View, options: DownOptions): Change[] {
   const project = get(view, 'project', projectName);
   if (project !== undefined && project.desired === 'present' && staying.length === 0) changes.push(patch<'project'>(project, { desired: 'removed' }));
   return changes;
+}
+
+/** Running services that `down` leaves behind because the file does not have them. */
+export function orphansLeft(view: View, options: DownOptions): string[] {
+  if (options.services.length > 0 || options.removeOrphans) return [];
+  return servicesOfProject(view, options.projectName).filter((one) => one.desired !== 'removed' && isOrphan(one, options)).map((one) => one.name).sort();
+}
+
+function isInFile(one: ServiceObject, options: DownOptions): boolean {
+  return options.fileServices === null || options.fileServices.includes(one.name);
+}
+
+function isOrphan(one: ServiceObject, options: DownOptions): boolean {
+  return !isInFile(one, options) && options.disabledServices?.includes(one.name) !== true;
 }
 
 export function decideScale(view: View, options: { readonly projectName: string; readonly replicas: Readonly<Record<string, number>> }): Change[] {

@@ -73,6 +73,7 @@ async function* down(door: ProjectDoor, request: ApiRequest, body: Readonly<Reco
     door.control.down({
       projectName, services, removeVolumes: body['volumes'] === true, removeOrphans: body['removeOrphans'] === true,
       stopGraceMs: optionalNumber(body['graceMs'], 'graceMs'), fileServices: known === null || known === undefined ? null : stringList(known, 'knownServices'),
+      disabledServices: stringList(body['disabledServices'], 'disabledServices'),
     }));
   if (body['rmi'] === 'all' || body['rmi'] === 'local') yield* removeImages(door, images, body['rmi']);
 }
