@@ -57,6 +57,7 @@ describe('following a project', () => {
     for (let line = 0; line < 999; line += 1) engine.writeLog(id, 'stdout', `first ${line}`);
     const lines = follow(null);
     expect(await take(lines, 1)).toEqual(['containers']);
+    await turn();
     engine.exit(id, 1);
     await turn();
     engine.writeLog(id, 'stdout', 'between');
