@@ -19,7 +19,7 @@ import { endpointOfAlias } from './link-rules.ts';
 import { createLinks } from './links.ts';
 import type { Net } from './net.ts';
 import { createPortKeeper } from './port-keeper.ts';
-import { reconcile } from './reconcile.ts';
+import { kernelPart, reconcile, serveNames } from './reconcile.ts';
 import type { NetParts } from './reconcile.ts';
 
 export type NetOptions = {
@@ -57,12 +57,15 @@ export function createNet(options: NetOptions): Net {
   /** What is wished, and the hash of what the kernel was last made equal to: '' after a failure half-way. */
   let force: CheckedState | null = null;
   let stateHash = '';
+  /** The kernel's part of the last state that was applied whole; null after a failure or a repair. */
+  let kernelInForce: string | null = null;
   let repairs = 0;
 
   const parts: NetParts = { names, links, filter, flows, forwarding, ports, dns, pathOf };
 
   const repair = async (): Promise<void> => {
     if (force === null) return;
+    kernelInForce = null;
     const { changes } = await reconcile(parts, force);
     if (changes > 0) log.warn('net.repaired', { changes });
     repairs += changes;
@@ -99,12 +102,23 @@ export function createNet(options: NetOptions): Net {
     apply: (wished) =>
       queue(async () => {
         const state = checkState(wished);
+        const kernel = kernelPart(parts, wished);
+        // The usual change, a container that begins or ends, is one of names: the kernel need not be asked.
+        if (kernel === kernelInForce && filter.isUntouched()) {
+          force = state;
+          serveNames(parts, state);
+          stateHash = hashOf(wished);
+          return;
+        }
         if (force !== null && !filter.isUntouched()) await repair();
         force = state;
         stateHash = '';
+        kernelInForce = null;
         const { refused } = await reconcile(parts, state);
         stateHash = hashOf(wished);
         if (refused.length > 0) throw severalErrors(refused);
+        // NOTE: a namespace may have gone while we waited.
+        if (kernelPart(parts, wished) === kernel) kernelInForce = kernel;
       }),
     checkPortsFree: (list) =>
       promised(() => {

@@ -3,7 +3,7 @@ import { cidrHasIp, formatIp, ipFromBytes, ipToBytes } from '../base/cidr.ts';
 import type { Cidr, Ip } from '../base/cidr.ts';
 import { errnoName } from '../os/libc.ts';
 import type { NetlinkMessage } from '../os/netlink-message.ts';
-import { aliasLink, delAddress, delLinkGroup, delRoute, getAddresses, getLinks, getRoutes, groupLink, ipv4Setting, newAddress, newLink, newNeighbour, newRoute, newVeth, readAddress, readLink, readRoute, setLinkFamilies, upLink } from '../os/netlink-route.ts';
+import { aliasLink, delAddress, delLinkGroup, delRoute, getAddresses, getLinks, getRoutes, groupLink, ipv4Setting, newAddress, newLink, newNeighbour, newRoute, newVeth, readAddress, readLink, readLinkName, readRoute, setLinkFamilies, upLink } from '../os/netlink-route.ts';
 import type { LinkFacts, RouteFacts } from '../os/netlink-route.ts';
 import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
 import type { NetlinkSocket } from '../os/netlink-socket.ts';
@@ -40,7 +40,7 @@ export function createLinks(names: KernelNames): Links {
   const socket = openNetlink(netlinkFamily.route);
   const slowSocket = openNetlink(netlinkFamily.route);
   const hasIpv6 = readSysctl('net/ipv6/conf/default/forwarding') !== null;
-  const list = (): LinkFacts[] => socket.dump(getLinks()).map(readLink).filter((link) => link.name.startsWith(names.linkPrefix));
+  const list = (): LinkFacts[] => socket.dump(getLinks()).filter((reply) => readLinkName(reply).startsWith(names.linkPrefix)).map(readLink);
 
   // One removal after the other: two answers on one socket would be taken for each other's.
   let removing: Promise<unknown> = Promise.resolve();
@@ -129,7 +129,7 @@ function ensureGatewayLink(socket: NetlinkSocket, options: { readonly names: Ker
   // Some kernels come without dummy links: a bridge without ports is as good.
   if (answer?.errno === errno.eopnotsupp) mustAll(socket, [newLink({ name: names.gatewayLink, kind: 'bridge' })], []);
   else if (answer !== undefined && answer.errno !== 0) throw refused('the link of the gateways could not be made', answer);
-  const made = socket.dump(getLinks()).map(readLink).find((link) => link.name === names.gatewayLink);
+  const made = socket.dump(getLinks()).filter((reply) => readLinkName(reply) === names.gatewayLink).map(readLink)[0];
   if (made === undefined) throw new AppError({ code: 'NET_LINK', message: `the link ${names.gatewayLink} vanished as soon as it was made` });
   mustAll(socket, [setLinkFamilies({ index: made.index, ipv4: [], hasNoLinkLocal: hasIpv6 }), upLink(made.index)], []);
   return made.index;

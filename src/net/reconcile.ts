@@ -1,5 +1,6 @@
 import type { AppError } from '../base/app-error.ts';
 import type { IpFamily } from '../base/cidr.ts';
+import type { NodeNetworkState } from '../model/node-network.ts';
 import { deleteFlows, listFlows } from '../os/netlink-conntrack.ts';
 import type { NetlinkSocket } from '../os/netlink-socket.ts';
 import { isNetworkNamespace } from '../os/netns.ts';
@@ -48,6 +49,22 @@ export async function reconcile(parts: NetParts, whole: CheckedState): Promise<{
   dns.serve(buildNameTable(state));
   await dns.listen(buildGateways(state));
   return { changes: rules.removed.length + rules.added.length + (rules.wasMade ? 1 : 0) + linkChanges, refused: refused.map((one) => one.error) };
+}
+
+/**
+ * What the kernel is made of in a state, as a text: states of one text differ at most in names, which the kernel does not know.
+ * An endpoint whose namespace comes or goes changes it.
+ */
+export function kernelPart(parts: Pick<NetParts, 'pathOf'>, wished: NodeNetworkState): string {
+  const endpoints = wished.endpoints
+    .filter((one) => isNetworkNamespace(parts.pathOf(one.id)))
+    .map((one) => [one.id, one.attachments.map(({ networkId, interfaceName, ip, ip6, mac, isDefaultRoute }) => [networkId, interfaceName, ip, ip6, mac, isDefaultRoute])]);
+  return JSON.stringify([wished.networks, endpoints, wished.publishedPorts]);
+}
+
+/** The names of a state whose kernel part is in force. */
+export function serveNames(parts: NetParts, whole: CheckedState): void {
+  parts.dns.serve(buildNameTable({ ...whole, endpoints: whole.endpoints.filter((one) => isNetworkNamespace(parts.pathOf(one.id))) }));
 }
 
 async function reconcileLinks(parts: NetParts, state: CheckedState): Promise<number> {

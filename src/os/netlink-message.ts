@@ -81,6 +81,17 @@ export function decodeAttributes(bytes: Buffer): Map<number, Buffer> {
   return new Map(decodeAttributeList(bytes).map((one) => [one.type, one.value]));
 }
 
+/** The value of one attribute, undefined where it is missing. Makes nothing of the others: a link has sixty. */
+export function findAttribute(bytes: Buffer, type: number, from: number): Buffer | undefined {
+  for (let at = from; at + 4 <= bytes.length; ) {
+    const length = bytes.readUInt16LE(at);
+    if (length < 4 || at + length > bytes.length) return undefined;
+    if ((bytes.readUInt16LE(at + 2) & typeMask) === type) return bytes.subarray(at + 4, at + length);
+    at += align(length);
+  }
+  return undefined;
+}
+
 export function decodeAttributeList(bytes: Buffer): { readonly type: number; readonly value: Buffer }[] {
   const found: { type: number; value: Buffer }[] = [];
   for (let at = 0; at + 4 <= bytes.length; ) {

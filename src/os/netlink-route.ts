@@ -1,4 +1,4 @@
-import { attribute, decodeAttributes, nestedAttribute, netlinkFlags, textAttribute, textOf, u32Attribute, u8Attribute } from './netlink-message.ts';
+import { attribute, decodeAttributes, findAttribute, nestedAttribute, netlinkFlags, textAttribute, textOf, u32Attribute, u8Attribute } from './netlink-message.ts';
 import type { NetlinkMessage, NetlinkReply } from './netlink-message.ts';
 
 /** The messages of rtnetlink that Flotilla uses, as pure builders and readers. Source: rtnetlink(7), linux/if_link.h, linux/rtnetlink.h. */
@@ -80,17 +80,22 @@ export function getLinks(): NetlinkMessage {
 }
 
 export function readLink(reply: NetlinkReply): LinkFacts {
-  const attributes = decodeAttributes(reply.payload.subarray(16));
-  const info = attributes.get(link.linkInfo);
+  const of = (type: number): Buffer | undefined => findAttribute(reply.payload, type, 16);
+  const info = of(link.linkInfo);
   return {
     index: reply.payload.readInt32LE(4),
     isUp: (reply.payload.readUInt32LE(8) & iffUp) !== 0,
-    name: textOf(attributes.get(link.name)),
-    alias: textOf(attributes.get(link.alias)),
-    kind: info === undefined ? '' : textOf(decodeAttributes(info).get(1)),
-    mac: attributes.get(link.address)?.toString('hex').replace(/(..)(?=.)/g, '$1:') ?? '',
-    mtu: attributes.get(link.mtu)?.readUInt32LE(0) ?? 0,
+    name: textOf(of(link.name)),
+    alias: textOf(of(link.alias)),
+    kind: info === undefined ? '' : textOf(findAttribute(info, 1, 0)),
+    mac: of(link.address)?.toString('hex').replace(/(..)(?=.)/g, '$1:') ?? '',
+    mtu: of(link.mtu)?.readUInt32LE(0) ?? 0,
   };
+}
+
+/** The name alone, to choose by. */
+export function readLinkName(reply: NetlinkReply): string {
+  return textOf(findAttribute(reply.payload, link.name, 16));
 }
 
 /** `ip` is 4 or 16 bytes. IPv6 addresses skip duplicate detection: they are given out by us alone. */
