@@ -21,7 +21,8 @@ function compress(state: Uint32Array, w: Uint32Array, view: DataView, offset: nu
   const at = (list: Uint32Array, index: number): number => list[index] ?? 0;
   for (let i = 0; i < 16; i += 1) w[i] = view.getUint32(offset + i * 4);
   for (let i = 16; i < 64; i += 1) {
-    const [x, y] = [at(w, i - 15), at(w, i - 2)];
+    const x = at(w, i - 15);
+    const y = at(w, i - 2);
     const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
     const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
     w[i] = (at(w, i - 16) + s0 + at(w, i - 7) + s1) | 0;
@@ -32,7 +33,15 @@ function compress(state: Uint32Array, w: Uint32Array, view: DataView, offset: nu
     const t1 = (h + s1 + ((e & f) ^ (~e & g)) + at(rounds, i) + at(w, i)) | 0;
     const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-    [h, g, f, e, d, c, b, a] = [g, f, e, (d + t1) | 0, c, b, a, (t1 + t2) | 0];
+    // NOTE: one by one: an exchange of all by a pattern makes a list and its iterator in each of 64 rounds.
+    h = g;
+    g = f;
+    f = e;
+    e = (d + t1) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (t1 + t2) | 0;
   }
   [a, b, c, d, e, f, g, h].forEach((value, index) => {
     state[index] = at(state, index) + value;
