@@ -62,7 +62,7 @@ describe('check', () => {
     ['the network of a container', { network_mode: 'container:x' }, [], ['refused network_mode']],
     ['one bad security option among good ones', { security_opt: ['no-new-privileges', 'apparmor=x'] }, ['refused security_opt[1]'], ['refused security_opt[1]']],
     ['processors by number', { cpuset: '0-1' }, [], ['bound cpuset']],
-    ['a mode of the cluster', { deploy: { mode: 'global', resources: {}, placement: {} } }, ['refused deploy.mode'], []],
+    ['a mode of the cluster', { deploy: { mode: 'global-job', resources: {}, placement: {} } }, ['refused deploy.mode'], []],
     ['an update of the cluster', { deploy: { update_config: { order: 'start-first' }, resources: {}, placement: {} } }, ['unheeded deploy.update_config'], []],
   ] as const)('%s', ([, service, laptop, cluster]) => {
     expect(check(service, 'laptop')).toEqual(laptop);

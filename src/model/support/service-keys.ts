@@ -1,14 +1,14 @@
 import { clusterOnly, no, noted, oneOf, settled, settledOnLaptop, some, tied, yes, type KeyRow } from './table.ts';
 import {
-  addressRule, annotationRule, buildRule, cpusRule, deviceRule, endpointModeRule, fileOwnerRule, interfaceNameRule, logOptionsRule, macRule, modeRule, mountOptionsRule, mountTypeRule,
-  networkModeRule, pidRule, portsRule, pullPolicyRule, restartRule, securityOptionRule, updateRule,
+  addressRule, annotationRule, buildRule, cpusRule, deviceAccessRule, deviceRule, endpointModeRule, fileOwnerRule, interfaceNameRule, limitsRule, logOptionsRule, macRule, memoryRule, modeRule, mountOptionsRule, mountTypeRule,
+  networkModeRule, pidRule, portsRule, pullPolicyRule, restartRule, securityOptionRule, signalRule, sysctlsRule, updateRule,
 } from './values.ts';
 
 const windows = ['it is a setting of Windows containers; containers here are Linux containers', 'remove the key'] as const;
 const versionOne = ['it exists only in version 1 of the kernel\'s control groups', 'remove the key'] as const;
 
 const deploy: readonly KeyRow[] = [
-  ...yes('deploy', 'deploy.replicas', 'deploy.resources', 'deploy.resources.limits', 'deploy.resources.limits.memory', 'deploy.resources.limits.pids'),
+  ...yes('deploy', 'deploy.replicas', 'deploy.resources', 'deploy.resources.limits', 'deploy.resources.limits.pids'),
   ...some(cpusRule, 'deploy.resources.limits.cpus'),
   ...some(modeRule, 'deploy.mode'),
   ...some(endpointModeRule, 'deploy.endpoint_mode'),
@@ -65,11 +65,15 @@ const mounts: readonly KeyRow[] = [
   ...tied('the device must exist on every node the service may run on', 'devices'),
   ...some(deviceRule, 'devices.[].source'),
   ...yes('devices.[].target', 'devices.[].permissions', 'device_cgroup_rules'),
+  ...some(deviceAccessRule, 'device_cgroup_rules.[]'),
   ...no('mounts are not taken over from other containers', 'name the volumes in both services', 'volumes_from'),
 ];
 
 const resources: readonly KeyRow[] = [
-  ...yes('cpu_period', 'cpu_quota', 'cpu_shares', 'mem_limit', 'mem_reservation', 'memswap_limit', 'pids_limit', 'oom_score_adj', 'shm_size', 'ulimits', 'ulimits.*.soft', 'ulimits.*.hard', 'sysctls'),
+  ...yes('cpu_period', 'cpu_quota', 'cpu_shares', 'mem_reservation', 'memswap_limit', 'pids_limit', 'oom_score_adj', 'shm_size', 'ulimits.*.soft', 'ulimits.*.hard'),
+  ...some(limitsRule, 'ulimits'),
+  ...some(sysctlsRule, 'sysctls'),
+  ...some(memoryRule, 'mem_limit', 'deploy.resources.limits.memory'),
   ...some(cpusRule, 'cpus'),
   ...tied('a node has its own processors: the numbers must mean the same everywhere', 'cpuset'),
   ...no(...versionOne, 'cpu_rt_period', 'cpu_rt_runtime', 'mem_swappiness', 'oom_kill_disable'),
@@ -82,7 +86,8 @@ const resources: readonly KeyRow[] = [
 ];
 
 const process: readonly KeyRow[] = [
-  ...yes('cap_add', 'cap_drop', 'command', 'entrypoint', 'environment', 'group_add', 'image', 'init', 'labels', 'platform', 'privileged', 'read_only', 'stdin_open', 'stop_grace_period', 'stop_signal', 'tty', 'user', 'working_dir'),
+  ...yes('cap_add', 'cap_drop', 'command', 'entrypoint', 'environment', 'group_add', 'image', 'init', 'labels', 'platform', 'privileged', 'read_only', 'stdin_open', 'stop_grace_period', 'tty', 'user', 'working_dir'),
+  ...some(signalRule, 'stop_signal'),
   ...some(annotationRule, 'annotations'),
   ...some(oneOf(['private', 'host'], 'a control group namespace can be private or the host\'s', 'use private or host'), 'cgroup'),
   ...some(oneOf(['private', 'shareable', 'host'], 'an IPC namespace can be private or the host\'s; sharing a container\'s is not supported yet', 'use private, shareable or host'), 'ipc'),

@@ -91,7 +91,9 @@ const logOptions: readonly string[] = ['max-size', 'max-file', 'mode', 'compress
 
 export const logOptionsRule: ValueRule = {
   words: '`max-size` `max-file`; without effect, and told: `mode: non-blocking`, `compress`, `tag`, `labels`, `env`',
-  check: (value) => {
+  check: (value, { parent }) => {
+    // Of another driver: that is refused, and its options with it.
+    if (isRecord(parent) && !['', 'local', 'json-file', 'none'].includes(String(parent['driver'] ?? ''))) return honoured;
     const idle: string[] = [];
     for (const [name, text] of isRecord(value) ? Object.entries(value) : []) {
       const size = name === 'max-size' ? ramInBytes(String(text)) : null;
@@ -106,9 +108,15 @@ export const logOptionsRule: ValueRule = {
   },
 };
 
-/** A setting of one kind of mount at a mount of that kind. */
+/** A setting of one kind of mount at a mount of that kind. NOTE: the short form `data:/data:z` puts `bind.selinux` at a volume. */
 export function mountOptionsRule(type: string): ValueRule {
-  return fitting(`at a mount of type ${type}`, (_value, { parent }) => isRecord(parent) && parent['type'] === type, [`it belongs to mounts of type ${type}`, `remove it, or write type: ${type}`]);
+  return {
+    words: `at a mount of type ${type}; elsewhere it is without effect, and told`,
+    check: (value, { parent }) => {
+      const isOwn = isRecord(parent) && parent['type'] === type;
+      return isOwn || (isRecord(value) && Object.keys(value).every((key) => key === 'selinux')) ? honoured : unheeded(`it belongs to mounts of type ${type}`);
+    },
+  };
 }
 
 export const mountTypeRule: ValueRule = {
@@ -126,6 +134,38 @@ export const cpusRule: ValueRule = fitting(
   (_value, { service }) => (service?.cpu_quota ?? 0) === 0 && (service?.cpu_period ?? 0) === 0,
   ['cpus and cpu_quota/cpu_period say the same thing twice', 'keep one of them'],
 );
+
+const limitNames: readonly string[] = ['as', 'core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio', 'rttime', 'sigpending', 'stack'];
+
+export const limitsRule: ValueRule = {
+  words: `\`${limitNames.join('` `')}\``,
+  check: (value) => {
+    const unknown = Object.keys(isRecord(value) ? value : {}).find((name) => !limitNames.includes(name));
+    return unknown === undefined ? honoured : refused(`${unknown}: the kernel has no limit of this name`, 'use names as nofile and nproc');
+  },
+};
+
+/** Settings of the kernel that are the container's own, given the namespaces it has. As in engine/container/oci-resources.ts. */
+export const sysctlsRule: ValueRule = {
+  words: '`net.…`, `fs.mqueue.…`, those of System V IPC, `kernel.domainname`: what the container has of its own',
+  check: (value, { service }) => {
+    const foreign = Object.keys(isRecord(value) ? value : {}).find((name) => {
+      if (/^net[./]/.test(name)) return service?.network_mode === 'host';
+      if (/^kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)$/.test(name) || name.startsWith('fs.mqueue.')) return service?.ipc === 'host';
+      return name !== 'kernel.domainname' || service?.uts === 'host';
+    });
+    return foreign === undefined ? honoured : refused(`${foreign}: this is a setting of the host, not of the container`, 'set it on the host: sysctl -w');
+  },
+};
+
+const signalPattern = /^(SIG)?(HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|KILL|USR1|SEGV|USR2|PIPE|ALRM|TERM|STKFLT|CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|PWR|SYS|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?|[1-9]|[1-5]\d|6[0-4])$/i;
+
+/** A container with a signal that nobody knows could not be stopped. */
+export const signalRule: ValueRule = fitting('a signal of Linux', (value) => signalPattern.test(String(value)), ['this is no signal', 'write it as SIGTERM, TERM or 15']);
+
+export const deviceAccessRule: ValueRule = fitting('`c 1:3 rwm`', (value) => /^[abc] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(String(value)), ['this is no rule for devices', 'write it as c 1:3 rwm']);
+
+export const memoryRule: ValueRule = fitting('6 MiB and more', (value) => Number(value) <= 0 || Number(value) >= 6 * 1024 * 1024, ['a container needs 6 MiB of memory', 'write it as 64m']);
 
 export const addressRule: ValueRule = fitting('addresses', (value) => parseIp(String(value)) !== null, ['this is no address', 'write an address as 10.0.0.53']);
 
@@ -167,11 +207,14 @@ export const endpointModeRule: ValueRule = {
   },
 };
 
+/** One container on each node is one container where there is one node. */
 export const modeRule: ValueRule = {
-  words: '`replicated`; on a cluster also `global` `replicated-job` `global-job`',
-  check: (value, { target }) => {
-    if (value === 'replicated' || (target === 'cluster' && ['global', 'replicated-job', 'global-job'].includes(String(value)))) return honoured;
-    return refused(`${String(value)}: services are replicated`, 'use mode: replicated, or remove the key');
+  words: '`replicated` `global`; on a cluster also `replicated-job` `global-job`',
+  check: (value, { target, service }) => {
+    if (value === 'replicated' || (target === 'cluster' && ['replicated-job', 'global-job'].includes(String(value)))) return honoured;
+    if (value !== 'global') return refused(`${String(value)}: services are replicated or global`, 'use mode: replicated, or remove the key');
+    const replicas = service?.scale ?? service?.deploy?.replicas ?? 1;
+    return replicas === 1 ? honoured : refused(`global: one container on each node, and ${replicas} are asked for`, 'remove the number of replicas, or use mode: replicated');
   },
 };
 
