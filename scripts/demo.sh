@@ -5,11 +5,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 flotilla=$PWD/bin/flotilla
 
-hub_answers() { curl -sS -m 5 -o /dev/null https://registry-1.docker.io/v2/ 2>/dev/null; }
+# Only a registry answers so: a proxy on the way says something else.
+hub_answers() { [[ $(curl -s -m 5 -o /dev/null -w '%{http_code}' https://registry-1.docker.io/v2/ 2>/dev/null) =~ ^(200|401)$ ]]; }
 
 if [ -z "${FLOTILLA_CONFIG:-}" ] && ! hub_answers; then
-  echo "Docker Hub does not answer: the base images are made from Debian packages (a few minutes, once)."
-  command -v docker-registry >/dev/null || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker-registry >/dev/null; }
+  echo "Docker Hub does not answer: the base images are made from Debian packages (a few minutes, the first time)."
+  scripts/need.sh docker-registry=docker-registry
   make --no-print-directory demo-images
   mirror=$(examples/images/registry.sh url)
   mkdir -p /var/cache/flotilla
@@ -22,7 +23,9 @@ cd examples/fullstack
 port=$(sed -n 's/^WEB_PORT=//p' .env)
 port=${WEB_PORT:-$port}
 url=http://localhost:$port
-curl -fsS -X POST -H 'content-type: application/json' -d '{"body": "the first note of the demo"}' "$url/api/notes" >/dev/null
+if ! curl -fsS "$url/api/notes" | grep -q '"body"'; then
+  curl -fsS -X POST -H 'content-type: application/json' -d '{"body": "the first note of the demo"}' "$url/api/notes" >/dev/null
+fi
 "$flotilla" compose ps
 echo
 echo "The application answers at $url"

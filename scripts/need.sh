@@ -1,0 +1,16 @@
+#!/bin/bash
+# need.sh PROGRAM=PACKAGE…: installs those Debian packages whose program isn't there. Needs root when there are any.
+set -euo pipefail
+packages=()
+for pair in "$@"; do command -v "${pair%%=*}" >/dev/null 2>&1 || packages+=("${pair#*=}"); done
+[ ${#packages[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+  echo "missing: ${packages[*]}; run: sudo apt-get install -y ${packages[*]}" >&2
+  exit 1
+fi
+echo "installing ${packages[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+# Debian's registry comes with a service on every address, which nobody asked for: ours listens on loopback, and only while it is wanted.
+if [[ " ${packages[*]} " == *" docker-registry "* ]] && [ -d /run/systemd/system ]; then systemctl disable --quiet --now docker-registry.service || true; fi
