@@ -1,6 +1,7 @@
 #!/bin/bash
 # What the machine does that run.sh boots: `vm.job` on the kernel's command line names it. Each line `vm: ok …` or `vm: FAILED …` counts.
-set -uo pipefail
+# No pipefail: grep -q ends a pipe as soon as it has seen enough.
+set -u
 export PATH=/flotilla/checkout/node_modules/.bin:/flotilla/checkout/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root NO_COLOR=1
 export DEMO_IMAGES_DIR=/flotilla/demo-images
 cd /flotilla/checkout
@@ -20,11 +21,10 @@ until_true() {  # until_true SECONDS COMMAND…
   until "$@"; do [ $SECONDS -lt $end ] || { echo "not within the time: $*"; return 1; }; sleep 0.2; done
 }
 compose() { (cd "$1" && shift && flotilla compose "$@"); }
-is_state() { [ "$(flotilla inspect --format '{{.State.Status}}' "$1" 2>/dev/null)" = "$2" ]; }
 group_of() { # the control group of a container's first process
   sed -n 's/^0:://p' "/proc/$(pid_of "$1")/cgroup"
 }
-pid_of() { flotilla inspect --format '{{.State.Pid}}' "$1"; }
+pid_of() { field "$1" Pid; }
 daemon_pid() { flotilla info --format json | sed -n 's/.*"DaemonPid": *\([0-9]*\).*/\1/p'; }
 
 begin() {

@@ -84,26 +84,27 @@ session() {  # session NAME JOB [KERNEL WORDS]: a boot that ends by itself
   echo "== $1: $((SECONDS - began)) s"
 }
 
+power_cut() {  # power_cut NAME [KERNEL WORDS]: the machine is killed while the example runs, and boots again from the same disks
+  echo "== $1 ($accel)"
+  boot before-cut "${2:-}"
+  watch '^vm: cut now' || echo "vm: FAILED $1: the machine went off early" | tee -a "$work/all"
+  off
+  session "$1, and the boot after it" after-cut "${2:-}"
+}
+
 plain=init=/usr/local/sbin/plain-init
 : >"$work/all"
 checks=("$@")
-[ ${#checks[@]} -gt 0 ] || checks=(systemd powercut plain engine product)
+[ ${#checks[@]} -gt 0 ] || checks=(systemd powercut plain plain-powercut engine product)
 for check in "${checks[@]}"; do
   case $check in
     systemd) session 'under systemd' commands ;;
     plain) session 'without systemd' commands "$plain" ;;
     engine) session 'tests of the engine' engine "$plain" ;;
     product) session 'tests of the product' product "$plain" ;;
-    powercut)
-      for words in '' "$plain"; do
-        session_name="a power cut ${words:+without systemd}"
-        echo "== $session_name ($accel)"
-        boot before-cut "$words"
-        watch '^vm: cut now' || echo "vm: FAILED $session_name: the machine went off early" | tee -a "$work/all"
-        off
-        session "$session_name, and the boot after it" after-cut "$words"
-      done ;;
-    *) echo "no check is named $check: systemd, plain, engine, product, powercut" >&2; exit 2 ;;
+    powercut) power_cut 'a power cut' ;;
+    plain-powercut) power_cut 'a power cut without systemd' "$plain" ;;
+    *) echo "no check is named $check: systemd, powercut, plain, plain-powercut, engine, product" >&2; exit 2 ;;
   esac
 done
 failed=$(grep -c '^vm: FAILED' "$work/all" || true)
