@@ -256,6 +256,7 @@ export class StoreNode {
     this.#cancelTick();
     this.#persister.stop();
     this.#maker.stop();
+    this.#spare.stop();
     this.#transfers.stop();
     this.proposals.stop();
     this.reads.stop();

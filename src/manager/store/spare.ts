@@ -2,6 +2,8 @@ import type { NodeHost } from './node-types.ts';
 import { isDiskFull } from './wal.ts';
 
 const retryMs = 1000;
+const pauseFactor = 4;
+const pauseMsMax = 200;
 export const diskFullAlarm = 'disk-full';
 
 /**
@@ -15,6 +17,7 @@ export class Spare {
   #isWanted = false;
   #isReady = false;
   #isLogFull = false;
+  #isStopped = false;
   #retryAtMs = 0;
 
   constructor(host: NodeHost) {
@@ -39,6 +42,10 @@ export class Spare {
     this.#alarm(isFull || (this.#isWanted && !this.#isReady && this.#retryAtMs > 0));
   }
 
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   tick(): void {
     if (this.#retryAtMs > 0 && this.#host.env.clock.monotonicMs() >= this.#retryAtMs) this.#fill();
   }
@@ -46,9 +53,18 @@ export class Spare {
   #fill(): void {
     if (this.#isFilling) return;
     this.#isFilling = true;
-    this.#host.env.bulkRunner.submit({ kind: 'fill-spare' }, (error) => {
+    const { bulkRunner, clock } = this.#host.env;
+    const beganMs = clock.monotonicMs();
+    bulkRunner.submit({ kind: 'fill-spare' }, (error, answer) => {
       this.#isFilling = false;
-      if (error === null) {
+      if (error === null && answer.kind === 'filled' && !answer.isWhole) {
+        // NOTE: in pieces with pauses: filling at full speed would hold up the log's syncs on the same disk for seconds.
+        this.#isFilling = true;
+        clock.after(Math.min(pauseMsMax, (clock.monotonicMs() - beganMs) * pauseFactor), () => {
+          this.#isFilling = false;
+          if (!this.#isStopped) this.#fill();
+        }, true);
+      } else if (error === null) {
         this.#isReady = true;
         this.#retryAtMs = 0;
         this.#alarm(this.#isLogFull);

@@ -25,6 +25,7 @@ export type StorageAnswer =
   | { readonly kind: 'done' }
   /** `syncMs`: how long the write and its sync took; `segmentId`: another one than before means that the spare was used. */
   | { readonly kind: 'appended'; readonly segmentId: number; readonly syncMs: number }
+  | { readonly kind: 'filled'; readonly isWhole: boolean }
   | { readonly kind: 'snapshot'; readonly info: SnapshotInfo }
   | { readonly kind: 'chunk'; readonly content: Uint8Array | undefined }
   | { readonly kind: 'key-ids'; readonly keyIds: readonly number[] };
@@ -112,8 +113,7 @@ export class Storage {
         this.#wal?.useKeys(job.keys);
         return { kind: 'done' };
       case 'fill-spare':
-        fillSpare(this.#options.disk, logDir(this.#options.dir), this.#options.segmentSizeBytes);
-        return { kind: 'done' };
+        return { kind: 'filled', isWhole: fillSpare(this.#options.disk, logDir(this.#options.dir), this.#options.segmentSizeBytes) };
       case 'snapshot-begin':
         this.#writers.get(job.slot)?.abort();
         this.#writers.set(job.slot, this.#snapshots.begin(job.slot, job.head));

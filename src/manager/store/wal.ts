@@ -267,13 +267,30 @@ export class Wal {
 
 /**
  * Makes the next segment ahead of time: zeros, durable, under the name `spare`. It may run in another thread than the log's,
- * which takes the file only under that name. Errors: OS_DISK_FULL; half-made files are removed.
+ * which takes the file only under that name. One call writes one piece, so that the log's own syncs get between; true when it is whole.
+ * Errors: OS_DISK_FULL; half-made files are removed.
  */
-export function fillSpare(disk: Disk, dir: string, sizeBytes: number): void {
-  if (disk.exists(`${dir}/${spareName}`)) return;
-  fillZeros(disk, `${dir}/${sparePartName}`, sizeBytes);
-  disk.rename(`${dir}/${sparePartName}`, `${dir}/${spareName}`);
+export function fillSpare(disk: Disk, dir: string, sizeBytes: number): boolean {
+  if (disk.exists(`${dir}/${spareName}`)) return true;
+  const part = `${dir}/${sparePartName}`;
+  const file = disk.open(part, disk.exists(part) ? 'edit' : 'create');
+  let filledBytes = 0;
+  try {
+    filledBytes = file.sizeBytes();
+    const bytes = Math.min(fillBytes, sizeBytes - filledBytes);
+    if (bytes > 0) file.write(filledBytes, [new Uint8Array(bytes)]);
+    file.sync();
+    filledBytes += Math.max(0, bytes);
+  } catch (error) {
+    file.close();
+    disk.unlink(part);
+    throw error;
+  }
+  file.close();
+  if (filledBytes < sizeBytes) return false;
+  disk.rename(part, `${dir}/${spareName}`);
   disk.syncDir(dir);
+  return true;
 }
 
 /** A spare is made durable before it gets its name, so one of a run before will do, unless a crash came while it was taken into use. */
