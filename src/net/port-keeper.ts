@@ -79,7 +79,7 @@ function take(port: Pick<CheckedPort, 'hostIp' | 'hostPort' | 'protocol'>): numb
 }
 
 function inUse(port: Pick<CheckedPort, 'hostIp' | 'hostPort' | 'protocol'>): AppError {
-  const holder = findPortHolder({ port: port.hostPort, protocol: port.protocol });
+  const holder = findPortHolder({ ip: port.hostIp, port: port.hostPort, protocol: port.protocol });
   return new AppError({
     code: 'NET_PORT_IN_USE',
     message: `port ${port.hostPort}/${port.protocol} on ${formatIp(port.hostIp)} is in use${holder === null ? '' : ` by ${holder}`}`,

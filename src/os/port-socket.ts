@@ -66,9 +66,12 @@ function socketAddress(ip: Ip, port: number): Buffer {
   return bytes;
 }
 
-/** Who holds a port, for an error's text: `nginx (pid 812)`; null where that can't be seen. Reads /proc, up to tens of milliseconds. */
-export function findPortHolder(options: { readonly port: number; readonly protocol: 'tcp' | 'udp' }): string | null {
-  const inodes = new Set([...socketInodes(options.protocol, options.port), ...socketInodes(`${options.protocol}6`, options.port)]);
+/**
+ * Who holds a port where `ip` wants it, for an error's text: `nginx (pid 812)`; null where that can't be seen. A socket on
+ * another address is in nobody's way. Reads /proc, up to tens of milliseconds.
+ */
+export function findPortHolder(options: { readonly ip: Ip; readonly port: number; readonly protocol: 'tcp' | 'udp' }): string | null {
+  const inodes = new Set([...socketInodes(options.protocol, options), ...socketInodes(`${options.protocol}6`, options)]);
   if (inodes.size === 0) return null;
   for (const pid of listOrEmpty('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
@@ -89,14 +92,22 @@ function programName(pid: string): string {
 }
 
 /** Columns of /proc/net/tcp: number, local address:port in hexadecimal, remote, state (0A listens; udp has 07), …, inode as the tenth. */
-function socketInodes(table: string, port: number): string[] {
+function socketInodes(table: string, wanted: { readonly ip: Ip; readonly port: number }): string[] {
   const text = readOrEmpty(() => readFileSync(`/proc/thread-self/net/${table}`, 'utf8'));
-  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const port = wanted.port.toString(16).toUpperCase().padStart(4, '0');
   return text.split('\n').flatMap((line) => {
     const columns = line.trim().split(/\s+/);
+    const [address = '', ownPort] = (columns[1] ?? '').split(':');
     const isOpen = table.startsWith('udp') || columns[3] === '0A';
-    return isOpen && columns[1]?.endsWith(wanted) === true && columns[9] !== undefined ? [columns[9]] : [];
+    return isOpen && ownPort === port && isInTheWay(address, wanted.ip) && columns[9] !== undefined ? [columns[9]] : [];
   });
+}
+
+/** The same address, or one of both stands for every address. `address` is hexadecimal, in words of four bytes in the machine's order. */
+function isInTheWay(address: string, ip: Ip): boolean {
+  const own = (address.match(/.{8}/g) ?? []).map((word) => (word.match(/../g) ?? []).reverse().join('')).join('').toLowerCase();
+  const other = Buffer.from(ipToBytes(ip)).toString('hex');
+  return /^0+$/.test(own) || /^0+$/.test(other) || own === other || own === `${'0'.repeat(20)}ffff${other}`;
 }
 
 function listOrEmpty(path: string): string[] {

@@ -131,11 +131,11 @@ function openPair(gateway: Ip): [number, number] {
 function openOne(ip: Ip, protocol: 'tcp' | 'udp'): number {
   const opened = openPort({ ip, port: dnsPort, protocol, backlog: 128 });
   if ('fd' in opened) return opened.fd;
-  const holder = findPortHolder({ port: dnsPort, protocol });
+  const holder = findPortHolder({ ip, port: dnsPort, protocol });
   throw new AppError({
     code: 'NET_DNS_ADDRESS_IN_USE',
     message: `names can't be served on ${formatIp(ip)}: ${protocol} port ${dnsPort} ${holder === null ? `is not to be had (error ${opened.errno})` : `is held by ${holder}`}`,
-    hint: 'let the other name server listen on named addresses only (dnsmasq: bind-interfaces; unbound: interface:)',
+    hint: 'let a name server that listens everywhere listen on named addresses only (dnsmasq: bind-interfaces; unbound: interface:); give a second Flotilla daemon addressPools of its own',
   });
 }
 
