@@ -26,6 +26,7 @@ export class Proposals {
   readonly #host: NodeHost;
   readonly #prefix: string;
   #counter = 0;
+  #isStopped = false;
   #queue: Queued[] = [];
   #isFlushPlanned = false;
   /** In order of their deadlines. */
@@ -43,6 +44,10 @@ export class Proposals {
   }
 
   propose(call: ProposeCall): void {
+    if (this.#isStopped) {
+      call.done(closed(), null);
+      return;
+    }
     const { env, options, metrics } = this.#host;
     const requestId = call.requestId ?? `${this.#prefix}.${(this.#counter += 1)}`;
     const known = this.#host.state().view.requests.byId.get(requestId);
@@ -115,9 +120,10 @@ export class Proposals {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#queue = [];
     for (const pending of [...this.#pending.values()]) {
-      this.#settle(pending.requestId, pending.isSent ? unknown('the store was closed') : new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed; nothing was proposed' }), null);
+      this.#settle(pending.requestId, pending.isSent ? unknown('the store was closed') : closed(), null);
     }
   }
 
@@ -241,4 +247,8 @@ function unknown(why: string): AppError {
 
 function busy(count: number): AppError {
   return new AppError({ code: 'MANAGER_STORE_FULL', message: `${count} changes wait already`, hint: 'try again later' });
+}
+
+function closed(): AppError {
+  return new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed; nothing was proposed' });
 }

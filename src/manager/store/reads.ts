@@ -16,6 +16,7 @@ export class Reads {
   readonly #host: NodeHost;
   #waiting: ReadDone[] = [];
   #isPlanned = false;
+  #isStopped = false;
   #context = 0;
   readonly #rounds: Map<number, Round> = new Map();
 
@@ -26,6 +27,10 @@ export class Reads {
   read(done: ReadDone): void {
     if (this.#host.mutations.has('host-local-read')) {
       done(null);
+      return;
+    }
+    if (this.#isStopped) {
+      done(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' }));
       return;
     }
     this.#waiting.push(done);
@@ -71,6 +76,7 @@ export class Reads {
   }
 
   stop(): void {
+    this.#isStopped = true;
     const dones = [...this.#waiting, ...[...this.#rounds.values()].flatMap((round) => round.dones)];
     this.#waiting = [];
     this.#rounds.clear();

@@ -1,4 +1,4 @@
-import type { AppError } from '../../base/app-error.ts';
+import { AppError } from '../../base/app-error.ts';
 import type { MemoryLogStorage } from '../../raft/log-storage.ts';
 import type { SnapshotMeta } from '../../raft/types.ts';
 import type { LogMarker } from './log-items.ts';
@@ -73,6 +73,10 @@ export class SnapshotMaker {
 
   /** Makes one now; calls back when it is durable and named in the log. */
   request(done: (error: AppError | null) => void): void {
+    if (this.#isStopped) {
+      done(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' }));
+      return;
+    }
     // NOTE: one under way may have begun before what the caller wants in it.
     (this.#isRunning ? this.#next : this.#waiting).push(done);
     this.#start();
@@ -89,6 +93,8 @@ export class SnapshotMaker {
 
   stop(): void {
     this.#isStopped = true;
+    this.#waiting.push(...this.#next.splice(0));
+    this.#settle(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' }));
   }
 
   #start(): void {

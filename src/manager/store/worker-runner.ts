@@ -29,6 +29,7 @@ export function startWorker(setup: WorkerSetup, onDeath: (error: AppError) => vo
   const waiting = new Map<number, Done>();
   let nextId = 1;
   let closed: (() => void) | undefined;
+  let isEnded = false;
   const runner: JobRunner = {
     submit: (job, done) => {
       waiting.set(nextId, done);
@@ -37,13 +38,16 @@ export function startWorker(setup: WorkerSetup, onDeath: (error: AppError) => vo
     },
     close: (done) => {
       closed = done;
-      worker.postMessage({ id: 0, job: null });
+      if (isEnded) done();
+      else worker.postMessage({ id: 0, job: null });
     },
   };
   return new Promise((resolve, reject) => {
     let isOpen = false;
     const died = (error: AppError): void => {
-      if (closed !== undefined) closed();
+      if (closed !== undefined) {
+        if (isEnded) closed();
+      }
       else if (isOpen) onDeath(error);
       else reject(error);
     };
@@ -61,7 +65,10 @@ export function startWorker(setup: WorkerSetup, onDeath: (error: AppError) => vo
       }
     });
     worker.on('error', (cause) => died(new AppError({ code: 'BASE_INTERNAL', message: `the thread of the store stopped: ${String(cause)}`, cause })));
-    worker.on('exit', () => died(new AppError({ code: 'BASE_INTERNAL', message: 'the thread of the store ended' })));
+    worker.on('exit', () => {
+      isEnded = true;
+      died(new AppError({ code: 'BASE_INTERNAL', message: 'the thread of the store ended' }));
+    });
   });
 }
 
