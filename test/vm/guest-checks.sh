@@ -2,7 +2,7 @@
 
 says_version_2() { flotilla info --format json | grep -E '"CgroupVersion": *2'; }
 answers_page() { curl -fsS -m 5 http://127.0.0.1:8081/ | grep -q 'Hello from Flotilla'; }
-hello_runs() { compose examples/hello exec -T web sh -c 'echo from inside' | grep -q 'from inside' && compose examples/hello logs web | grep 'response:200'; }
+hello_runs() { compose examples/hello exec -T web sh -c 'echo from inside' | grep -q 'from inside' && compose examples/hello logs web 2>&1 | grep 'response:200'; }
 posts_note() { curl -fsS -m 10 -X POST -H 'content-type: application/json' -d "{\"body\": \"$1\"}" "$site/api/notes"; }
 has_note() { curl -fsS -m 10 "$site/api/notes" | grep -q "$1"; }
 reads() { local value; value=$(cat "/sys/fs/cgroup$1") || return 1; [ "$value" = "$2" ] || { echo "$1 holds $value, not $2"; return 1; }; }
