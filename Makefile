@@ -57,6 +57,10 @@ JOBS ?= 1
 sim: node_modules  ## whole managers under simulated faults: SEEDS=n [SEED=first] [JOBS=n]; SEEDS=1 SEED=s replays one with its trace
 	@node test/sim/main.ts $(SEEDS) $(SEED) $(JOBS)
 
+.PHONY: wal-crash
+wal-crash: node_modules  ## the store's log under kill -9, a full disk and failing syncs: [KILLS=n]
+	@node test/manager/store/wal-crash.ts
+
 .PHONY: e2e
 e2e: build  ## the tests that need root and a container runtime: ONLY=engine/escape to pick; FLOTILLA_RUNTIME=crun|runc to choose
 	scripts/e2e.sh $(ONLY)
