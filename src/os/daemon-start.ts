@@ -11,7 +11,7 @@ export function startDaemon(options: { readonly script: string; readonly logDir:
   const logFile = `${options.logDir}/daemon.log`;
   const log = openSync(logFile, 'a', 0o600);
   // NOTE: without its own session a Ctrl-C of the terminal would reach the daemon too; `/` so that it keeps no directory busy.
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', options.script, 'daemon', '--ready-fd', '3'], { detached: true, cwd: '/', env: options.env, stdio: ['ignore', log, log, 'pipe'] });
+  const child = spawn(process.execPath, ['--max-semi-space-size=2', '--v8-pool-size=1', options.script, 'daemon', '--ready-fd', '3'], { detached: true, cwd: '/', env: { ...options.env, MALLOC_ARENA_MAX: '2' }, stdio: ['ignore', log, log, 'pipe'] });
   closeSync(log);
   return new Promise((resolve, reject) => {
     const failed = (why: string): void => reject(new AppError({ code: 'OS_DAEMON_START', message: `the daemon did not start: ${why}`, hint: lastLines(logFile) }));
