@@ -73,9 +73,29 @@ export class TaskDriver {
       this.#failure = null;
       this.#dropRestart();
     }
+    if (this.#doing === 'stopping') this.#hasten(before.stopGraceMs, task.stopGraceMs);
     // A long pull for what is no longer wanted ends at once.
     if (task.desired === 'removed') this.#preparing?.abort();
     this.kick();
+  }
+
+  /** A stop is under way, and somebody has less patience than the one who asked first. */
+  #hasten(before: number | null, now: number | null): void {
+    if (now === null || (before !== null && now >= before)) return;
+    const kill = (): void => {
+      try {
+        if (this.isStopping) this.#host.engine.containers.kill(this.#id(), 'SIGKILL').catch(() => undefined);
+      } catch {
+        // It has ended by itself.
+      }
+    };
+    if (now <= 0) kill();
+    else this.#host.clock.after(now, kill, true);
+  }
+
+  get isStopping(): boolean {
+    const container = this.#container();
+    return this.#doing === 'stopping' && container !== null && isAlive(container);
   }
 
   /** The container changed by itself: look again. */

@@ -33,14 +33,16 @@ export async function followProject(options: FollowOptions): Promise<void> {
   if (options.untilMs !== undefined && options.untilMs !== null) query.set('until', String(options.untilMs));
   if (options.index !== undefined && options.index !== null) query.set('index', String(options.index));
   if (options.untilAllExited === true) query.set('attach', '1');
+  // As Compose writes it: the project is known to who asked.
+  const shortName = (name: string): string => (name.startsWith(`${options.projectName}-`) ? name.slice(options.projectName.length + 1) : name);
   const printer = new LogPrinter(options.context.out, options.context.err, options.printer);
   try {
     for await (const event of options.client.lines('GET', `/v1/projects/${encodeURIComponent(options.projectName)}/logs?${query.toString()}`, undefined, options.signal)) {
       // NOTE: as in run-change: our own daemon's events.
       const known = event as (LogStreamEvent & { readonly service?: string }) | { readonly kind: 'containers'; readonly names: readonly string[] };
-      if (known.kind === 'containers') printer.expect(known.names);
+      if (known.kind === 'containers') printer.expect(known.names.map(shortName));
       else {
-        if (known.kind === 'line' || options.untilAllExited === true) printer.print(known);
+        if (known.kind === 'line' || options.untilAllExited === true) printer.print({ ...known, container: shortName(known.container) });
         if (known.kind === 'exited' && !known.isRestarting) options.onExit?.(known.service ?? '', known.exitCode);
       }
     }

@@ -41,6 +41,6 @@ export function portsText(container: ContainerSummary): string {
 
 /** The COMMAND column: quoted, cut to 20 characters unless `noTrunc`. */
 export function commandText(command: readonly string[], noTrunc: boolean): string {
-  const text = command.join(' ');
-  return `"${noTrunc || text.length <= 20 ? text : `${text.slice(0, 19)}…`}"`;
+  const text = command.map((word, index) => (index > 0 && word.includes(' ') ? `'${word}'` : word)).join(' ');
+  return JSON.stringify(noTrunc || text.length <= 20 ? text : `${text.slice(0, 19)}…`);
 }

@@ -38,7 +38,7 @@ export class LogPrinter {
     }
     const target = event.stream === 'stdout' ? this.#out : this.#err;
     const key = `${event.container}/${event.stream}`;
-    const head = this.#unfinished.has(key) ? '' : `${this.#prefix(event.container)}${this.#options.hasTimestamps ? `${event.time} ` : ''}`;
+    const head = this.#unfinished.has(key) ? '' : `${this.#prefix(event.container)}${this.#options.hasTimestamps ? `${event.time.replace(/\+00:00$/, 'Z')} ` : ''}`;
     target.write(`${head}${event.text}${event.isPartial ? '' : '\n'}`);
     if (event.isPartial) this.#unfinished.add(key);
     else this.#unfinished.delete(key);
@@ -46,7 +46,7 @@ export class LogPrinter {
 
   #prefix(name: string): string {
     if (!this.#options.hasPrefix) return '';
-    return this.#paint(name, `${name.padEnd(this.#width + 1)}| `);
+    return this.#paint(name, `${name.padEnd(this.#width + 1)} | `);
   }
 
   #know(name: string): void {

@@ -14,7 +14,9 @@ export type StopOptions = { readonly projectName: string; readonly services: rea
 
 /** Containers are kept. In reverse order of the dependencies that stop too. */
 export function decideStop(view: View, options: StopOptions): Change[] {
-  return chosen(view, options, false).filter((one) => one.desired === 'running').map((one) => patch<'service'>(one, { desired: 'stopped', stopGraceMs: options.stopGraceMs }));
+  // A stop under way is hastened by one with another patience: the second Ctrl-C.
+  const isHastened = (one: ServiceObject): boolean => one.desired === 'stopped' && options.stopGraceMs !== null && one.stopGraceMs !== options.stopGraceMs;
+  return chosen(view, options, false).filter((one) => one.desired === 'running' || isHastened(one)).map((one) => patch<'service'>(one, { desired: 'stopped', stopGraceMs: options.stopGraceMs }));
 }
 
 /** With what they need, in the order of the conditions. */

@@ -107,9 +107,12 @@ function dependentsToRestart(scene: Scene): TaskObject[] {
 }
 
 function stop(scene: Scene): Change[] {
+  const { stopGraceMs } = scene.service;
+  const hastened = stopGraceMs === null ? [] : scene.tasks.filter((task) => task.desired === 'stopped' && isAlive(task) && task.stopGraceMs !== stopGraceMs);
+  const hasten = hastened.map((task) => patch<'task'>(task, { stopGraceMs }));
   const running = scene.tasks.filter((task) => task.slot <= scene.service.replicas && !task.isDone && (task.desired === 'running' || task.desired === 'prepared'));
-  if (running.length === 0 || !dependentsAreQuiet(scene)) return [];
-  return running.map((task) => patch<'task'>(task, { desired: 'stopped', stopGraceMs: scene.service.stopGraceMs }));
+  if (running.length === 0 || !dependentsAreQuiet(scene)) return hasten;
+  return [...hasten, ...running.map((task) => patch<'task'>(task, { desired: 'stopped', stopGraceMs }))];
 }
 
 /** `compose restart`: in the order of dependencies, each after those it needs have come back. */

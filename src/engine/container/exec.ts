@@ -150,7 +150,7 @@ function exitCodeOf(code: number, files: Files, complaint: string): number {
   const isRuntimes = code !== 0 && (!existsQuick(files.pid) || /exec failed|executable file .*not found|^\S*(?:crun|runc)?:? ?.*exec.*failed/im.test(complaint));
   if (!isRuntimes || code === notFound || code === notExecutable) return code;
   if (/not found|no such file or directory/i.test(complaint)) return notFound;
-  return /permission denied|exec format error|is a directory|not a directory/i.test(complaint) ? notExecutable : code;
+  return /permission denied|operation not permitted|exec format error|is a directory|not a directory/i.test(complaint) ? notExecutable : code;
 }
 
 function killProcess(child: Child, files: Files, signal: string): void {

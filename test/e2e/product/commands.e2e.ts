@@ -1,0 +1,260 @@
+import { spawnSync, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, home, makeWorld, type Ran, type World } from './world.ts';
+
+// The commands as people and scripts use them: output, exit codes, signals (UX design; Docker Compose's behaviour).
+let world: World;
+let cwd: string;
+
+const compose = `
+name: shop
+services:
+  web: {image: busybox, command: [sh, -c, "echo web up; echo to-err >&2; sleep 1000"], stop_signal: KILL, ports: ["18211:80"], depends_on: [store]}
+  store: {image: busybox, command: [sleep, infinity], stop_signal: KILL, volumes: ["data:/data"]}
+volumes: {data: {}}
+`;
+
+beforeAll(async () => {
+  world = await makeWorld();
+  cwd = world.project({ 'compose.yaml': compose });
+  await world.ok(['compose', 'up', '-d'], { cwd });
+}, 60_000);
+afterAll(async () => {
+  expect(await world.close()).toEqual([]);
+}, 60_000);
+
+const run = (...args: string[]): Promise<Ran> => world.run(['compose', ...args], { cwd });
+const ok = (...args: string[]): Promise<Ran> => world.ok(['compose', ...args], { cwd });
+type Row = { readonly Service: string; readonly Name: string; readonly State: string; readonly ID: string; readonly ExitCode: number };
+async function rows(folder: string = cwd): Promise<Row[]> {
+  return (await world.ok(['compose', 'ps', '-a', '--format', 'json'], { cwd: folder })).stdout.trim().split('\n').filter((line) => line !== '').map((line): Row => JSON.parse(line));
+}
+
+describe('ps, ls, images, inspect', () => {
+  test('compose ps: the columns of Compose, and every field of its JSON', async () => {
+    const [head = '', ...lines] = (await ok('ps')).stdout.trimEnd().split('\n');
+    expect(head.split(/\s{2,}/)).toEqual(['NAME', 'IMAGE', 'COMMAND', 'SERVICE', 'CREATED', 'STATUS', 'PORTS']);
+    expect(lines).toHaveLength(2);
+    expect(lines.find((line) => line.startsWith('shop-web-1'))).toMatch(/busybox\s+"sh -c 'echo web up;…"\s+web\s+.* ago\s+Up .*\s+0\.0\.0\.0:18211->80\/tcp, \[::\]:18211->80\/tcp$/);
+    const [one] = await rows();
+    expect(Object.keys(one ?? {}).sort()).toEqual(['Command', 'CreatedAt', 'ExitCode', 'Health', 'ID', 'Image', 'Labels', 'LocalVolumes', 'Mounts', 'Name', 'Names', 'Networks', 'Ports', 'Project', 'Publishers', 'RunningFor', 'Service', 'Size', 'State', 'Status']);
+  });
+  test('compose ps -q, --services, --status, --filter, a service, an unknown one', async () => {
+    expect((await ok('ps', '-q')).stdout).toMatch(/^([0-9a-f]{64}\n){2}$/);
+    expect((await ok('ps', '--services')).stdout.split('\n').sort()).toEqual(['', 'store', 'web']);
+    expect((await ok('ps', '-q', '--status', 'exited')).stdout).toBe('');
+    expect((await ok('ps', '-q', '--filter', 'status=running', 'web')).stdout.trim().split('\n')).toHaveLength(1);
+    const unknown = await run('ps', 'wbe');
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toMatch(/CLI_NO_SUCH_SERVICE[\s\S]*did you mean `web`/);
+  });
+  test('ls, version, config', async () => {
+    expect((await ok('ls')).stdout).toMatch(/^NAME\s+STATUS\s+CONFIG FILES\nshop\s+running\(2\)\s+\S+compose\.yaml\n$/);
+    expect(JSON.parse((await ok('ls', '--format', 'json')).stdout)).toMatchObject([{ Name: 'shop', Status: 'running(2)' }]);
+    expect((await ok('version', '--short')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await ok('config', '--services')).stdout.split('\n').sort()).toEqual(['', 'store', 'web']);
+  });
+  test('images, ps, inspect, info, version at the top', async () => {
+    expect((await world.ok(['images'])).stdout).toMatch(/^REPOSITORY\s+TAG\s+IMAGE ID\s+CREATED\s+SIZE\nbusybox\s+latest\s+[0-9a-f]{12}\s/);
+    expect((await world.ok(['ps', '--format', 'json'])).stdout.trim().split('\n').map((line) => JSON.parse(line).Names).sort()).toEqual(['shop-store-1', 'shop-web-1']);
+    expect(JSON.parse((await world.ok(['inspect', 'shop-web-1'])).stdout)).toHaveLength(1);
+    const none = await world.run(['inspect', 'shop-web-1', 'nobody']);
+    expect(none.code).toBe(1);
+    expect(JSON.parse(none.stdout)).toHaveLength(1);
+    expect(none.stderr).toContain('CLI_NO_SUCH_OBJECT');
+    expect((await world.ok(['version'])).stdout).toMatch(/^Flotilla version/);
+    expect((await world.run(['nonsense'])).code).toBe(3);
+    expect((await run('up', '--nonsense')).code).toBe(3);
+    expect((await run('watch')).stderr).toContain('CLI_NOT_YET');
+  });
+});
+
+describe('exec', () => {
+  test.for([[0, ['true']], [7, ['sh', '-c', 'exit 7']], [127, ['no-such-program']], [126, ['/etc']], [137, ['sh', '-c', 'kill -9 $$']]] as const)('ends with %i as its command does', async ([code, command]) => {
+    expect((await run('exec', '-T', 'web', ...command)).code).toBe(code);
+  });
+  test('input by a pipe, both outputs apart, environment, user, folder', async () => {
+    const piped = await world.run(['compose', 'exec', '-T', 'web', 'sh', '-c', 'cat; echo err >&2'], { cwd, input: 'from the pipe' });
+    expect(piped).toMatchObject({ code: 0, stdout: 'from the pipe', stderr: 'err\n' });
+    expect((await ok('exec', '-T', '-e', 'A=1', '-u', '65534:12', '-w', '/tmp', 'web', 'sh', '-c', 'echo $A; id -u; id -g; pwd')).stdout).toBe('1\n65534\n12\n/tmp\n');
+    expect((await world.run(['exec', 'shop-web-1', 'echo', 'hello'])).stdout).toBe('hello\n');
+    expect((await run('exec', 'store2', 'true')).stderr).toContain('CLI_NO_SUCH_SERVICE');
+  });
+  test('a megabyte passes both ways without loss', async () => {
+    const input = 'x'.repeat(1024 * 1024);
+    expect((await world.run(['compose', 'exec', '-T', 'web', 'cat'], { cwd, input })).stdout).toBe(input);
+  });
+  test('on a terminal the command has one, of its size', () => {
+    const script = spawnSync('script', ['-qec', `stty rows 33 cols 101; ${join(home, 'bin', 'flotilla')} compose exec web sh -c 'tty; sleep 0.3; stty size; exit 5'`, '/dev/null'], { cwd, encoding: 'utf8', timeout: 15_000, env: environment(), stdio: ['pipe', 'pipe', 'pipe'] });
+    expect(script.stdout).toMatch(/\/dev\/(pts\/\d+|console)[\r\n\0^@]+33 101/);
+    expect(script.status).toBe(5);
+  });
+});
+
+/** What `world.run` gives a command, for those that need a terminal. */
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, FLOTILLA_ROOT: join(world.dir, 'root'), FLOTILLA_RUN: join(world.dir, 'run'), FLOTILLA_CONFIG: join(world.dir, 'config.json'), HOME: world.dir, NO_COLOR: '1' };
+}
+
+describe('logs', () => {
+  test('prefixes in one width, both outputs, --no-log-prefix, -n, -t', async () => {
+    const ran = await eventually(() => run('logs', 'web'), (one) => one.stdout.includes('web up'));
+    expect(ran.stdout).toContain('web-1  | web up\n');
+    expect(ran.stderr + ran.stdout).toContain('to-err');
+    expect((await ok('logs', '--no-log-prefix', 'web')).stdout).toMatch(/^web up\n/);
+    expect((await ok('logs', '-n', '0', 'web')).stdout).toBe('');
+    expect((await ok('logs', '-t', '--no-log-prefix', 'web')).stdout).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z web up/);
+    expect((await ok('logs', '--since', '1000', '--until', '1001', 'web')).stdout).toBe('');
+    expect((await world.ok(['logs', 'shop-web-1'])).stdout).toContain('web up');
+  });
+  test('-f ends when the container ends, and with one Ctrl-C before', async () => {
+    const folder = world.project({ 'compose.yaml': 'services: {one: {image: busybox, command: [sh, -c, "for i in 1 2 3; do echo tick $$i; sleep 0.2; done"]}}' });
+    await world.ok(['compose', 'up', '-d'], { cwd: folder });
+    const ended = await world.ok(['compose', 'logs', '-f', '--no-log-prefix'], { cwd: folder, timeoutMs: 10_000 });
+    expect(ended.stdout).toBe('tick 1\ntick 2\ntick 3\n');
+    const following = world.start(['compose', 'logs', '-f', 'web'], { cwd });
+    await output(following, 'web up');
+    following.kill('SIGINT');
+    expect(await exitOf(following)).toBe(130);
+    await world.ok(['compose', 'down'], { cwd: folder });
+  }, 30_000);
+  test('into a pipe that closes early the command ends quietly', () => {
+    const piped = spawnSync('bash', ['-c', `set -o pipefail; ${join(home, 'bin', 'flotilla')} compose exec -T web yes | head -1`], { cwd, encoding: 'utf8', timeout: 10_000, env: environment() });
+    expect(piped.stdout.split('\n')).toHaveLength(2);
+    expect(piped.stderr).not.toContain('error');
+  });
+});
+
+describe('stop, start, restart, scale, recreate', () => {
+  test('stop and start keep the container; restart gives it a new process', async () => {
+    const before = await rows();
+    await ok('stop', 'web');
+    expect((await rows()).find((row) => row.Service === 'web')).toMatchObject({ State: 'exited', ExitCode: 137 });
+    expect((await ok('ps', '--services')).stdout).toBe('store\n');
+    await ok('start', 'web');
+    await ok('restart', '-t', '0');
+    expect((await rows()).map((row) => [row.ID, row.State]).sort()).toEqual(before.map((row) => [row.ID, 'running']).sort());
+  }, 30_000);
+  test('--scale, then back by another up; --no-recreate, --force-recreate, --no-deps, --no-start, --remove-orphans', async () => {
+    const text = (more: string): string => `services: {one: {image: busybox, command: [sleep, infinity], stop_signal: KILL${more}}, two: {image: busybox, command: [sleep, infinity], stop_signal: KILL, depends_on: [one]}}`;
+    const folder = world.project({ 'compose.yaml': text('') });
+    const up = (...args: string[]): Promise<Ran> => world.ok(['compose', 'up', '-d', ...args], { cwd: folder });
+    await up('--no-deps', 'two');
+    expect((await rows(folder)).map((row) => row.Service)).toEqual(['two']);
+    await up('--scale', 'one=3');
+    expect((await rows(folder)).filter((row) => row.Service === 'one')).toHaveLength(3);
+    await up();
+    const first = await rows(folder);
+    expect(first).toHaveLength(2);
+    await up('--force-recreate', 'one');
+    const second = await rows(folder);
+    expect(second.find((row) => row.Service === 'one')?.ID).not.toBe(first.find((row) => row.Service === 'one')?.ID);
+    expect(second.find((row) => row.Service === 'two')?.ID).toBe(first.find((row) => row.Service === 'two')?.ID);
+    await world.run(['compose', '-f', '-', '-p', 'p-none', 'config', '-q'], { cwd: folder, input: text('') });
+    const changed = ['compose', '-p', first[0]?.Name.split('-')[0] ?? '', '-f', '-', 'up', '-d'];
+    await world.ok([...changed, '--no-recreate'], { cwd: folder, input: text(', environment: {A: b}') });
+    expect((await rows(folder)).map((row) => row.ID).sort()).toEqual(second.map((row) => row.ID).sort());
+    const orphans = await world.ok(changed, { cwd: folder, input: 'services: {one: {image: busybox, command: [sleep, infinity], stop_signal: KILL}}' });
+    expect(orphans.stderr).toContain('--remove-orphans');
+    await world.ok([...changed, '--remove-orphans'], { cwd: folder, input: 'services: {one: {image: busybox, command: [sleep, infinity], stop_signal: KILL}}' });
+    expect((await rows(folder)).map((row) => row.Service)).toEqual(['one']);
+    await world.ok(['compose', 'down'], { cwd: folder });
+    await world.ok(['compose', 'up', '--no-start'], { cwd: folder });
+    expect((await rows(folder)).map((row) => row.State)).toEqual(['created', 'created']);
+    await world.ok(['compose', 'down'], { cwd: folder });
+  }, 60_000);
+  test('down of a service; down -v; down of nothing', async () => {
+    const folder = world.project({ 'compose.yaml': 'services: {one: {image: busybox, command: [sleep, infinity], stop_signal: KILL, volumes: ["vol:/v"]}, two: {image: busybox, command: [sleep, infinity], stop_signal: KILL}}\nvolumes: {vol: {}}' });
+    await world.ok(['compose', 'up', '-d'], { cwd: folder });
+    await world.ok(['compose', 'down', 'two'], { cwd: folder });
+    expect((await rows(folder)).map((row) => row.Service)).toEqual(['one']);
+    const kept = await world.ok(['compose', 'down'], { cwd: folder });
+    expect(kept.stderr).not.toContain('Volume');
+    await world.ok(['compose', 'up', '-d'], { cwd: folder });
+    const gone = await world.ok(['compose', 'down', '-v'], { cwd: folder });
+    expect(gone.stderr).toMatch(/Volume \S+_vol Removed/);
+    expect((await world.run(['compose', 'down'], { cwd: folder })).code).toBe(0);
+  }, 30_000);
+});
+
+describe('up, attached', () => {
+  const patient = 'services: {one: {image: busybox, command: [sh, -c, "trap \'echo last words; exit 0\' TERM; echo ready; while :; do sleep 0.05; done"]}}';
+  test('Ctrl-C stops, and the last words are still shown', async () => {
+    const folder = world.project({ 'compose.yaml': patient });
+    const up = world.start(['compose', 'up'], { cwd: folder });
+    await output(up, 'ready');
+    const rest = output(up, 'last words');
+    up.kill('SIGINT');
+    await rest;
+    expect(await exitOf(up)).toBe(0);
+    expect((await rows(folder)).map((row) => row.State)).toEqual(['exited']);
+    await world.ok(['compose', 'down'], { cwd: folder });
+  }, 30_000);
+  test('a second Ctrl-C kills', async () => {
+    const folder = world.project({ 'compose.yaml': 'services: {one: {image: busybox, stop_grace_period: 60s, command: [sh, -c, "trap \'echo deaf\' TERM; echo ready; while :; do sleep 0.05; done"]}}' });
+    const up = world.start(['compose', 'up'], { cwd: folder });
+    await output(up, 'ready');
+    const heard = output(up, 'deaf');
+    up.kill('SIGINT');
+    await heard;
+    up.kill('SIGINT');
+    await exitOf(up);
+    expect((await rows(folder)).map((row) => `${row.State} ${row.ExitCode}`)).toEqual(['exited 137']);
+    await world.ok(['compose', 'down'], { cwd: folder });
+  }, 30_000);
+  test('it ends with the last container; --exit-code-from and --abort-on-container-exit', async () => {
+    const folder = world.project({ 'compose.yaml': 'services: {job: {image: busybox, command: [sh, -c, "sleep 0.3; exit 4"]}, side: {image: busybox, command: [sleep, infinity], stop_signal: KILL}}' });
+    const from = await world.run(['compose', 'up', '--exit-code-from', 'job'], { cwd: folder, timeoutMs: 20_000 });
+    expect(from.code, from.stderr).toBe(4);
+    expect((await rows(folder)).map((row) => row.State)).toEqual(['exited', 'exited']);
+    expect((await world.run(['compose', 'up', '--abort-on-container-exit'], { cwd: folder, timeoutMs: 20_000 })).code).toBe(4);
+    await world.ok(['compose', 'down'], { cwd: folder });
+  }, 60_000);
+  test('--wait: healthy answers 0, unhealthy 1, and too late 1', async () => {
+    const text = (check: string): string => `services: {one: {image: busybox, command: [sleep, infinity], stop_signal: KILL, healthcheck: {test: ${check}, interval: 50ms, retries: 2}}}`;
+    for (const [check, code, more] of [['"true"', 0, []], ['"false"', 1, []], ['"sleep 100"', 1, ['--wait-timeout', '1']]] as const) {
+      const folder = world.project({ 'compose.yaml': text(check) });
+      expect((await world.run(['compose', 'up', '--wait', ...more], { cwd: folder })).code, check).toBe(code);
+      await world.ok(['compose', 'down'], { cwd: folder });
+    }
+  }, 60_000);
+});
+
+describe('images', () => {
+  test('pull, rmi, rm', async () => {
+    expect((await ok('pull', '-q')).stdout).toBe('');
+    await world.ok(['pull', 'debian']);
+    expect((await world.ok(['rmi', 'debian'])).stdout).toMatch(/^Untagged: debian/);
+    const used = await world.run(['rmi', 'busybox']);
+    expect(used.code).toBe(1);
+    expect(used.stderr).toContain('ENGINE_IMAGE_IN_USE');
+    expect((await world.run(['rm', 'shop-web-1'])).stderr).toMatch(/RUNNING[\s\S]*hint:/);
+  }, 30_000);
+});
+
+function output(child: ChildProcess, wanted: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let seen = '';
+    const timer = setTimeout(() => reject(new Error(`"${wanted}" did not come: ${seen}`)), 15_000);
+    const read = (chunk: Buffer): void => {
+      seen += chunk.toString();
+      if (!seen.includes(wanted)) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+  });
+}
+
+function exitOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    if (child.exitCode !== null) return resolve(child.exitCode);
+    const timer = setTimeout(() => reject(new Error('it did not end')), 20_000);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve(code);
+    });
+  });
+}
