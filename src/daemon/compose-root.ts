@@ -1,6 +1,7 @@
 import { Agent } from '../agent/agent.ts';
 import { AppError } from '../base/app-error.ts';
 import type { Log } from '../base/log.ts';
+import { Secret } from '../base/secret.ts';
 import { programVersion } from '../base/version.ts';
 import { type Failpoint, noFailpoint } from '../engine/container/failpoint.ts';
 import { type CredentialSource, dockerCredentials, runCredentialHelper } from '../engine/image/registry-credentials.ts';
@@ -40,7 +41,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
   await ensureDir(config.runDir, 0o711);
   const instance = instanceOf(config.rootDir);
   const store = await openStore({
-    dir: `${config.rootDir}/store`, clock, random, log, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey: null, isSmall: true, onFatal: options.onFatal,
+    dir: `${config.rootDir}/store`, clock, random, log, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey: unlockKeyOf(env), isSmall: true, onFatal: options.onFatal,
   });
   const net = createNet({ instanceId: instance, runRoot: config.runDir, clock, log });
   const [engine, nodeId, hostSubnets] = await Promise.all([
@@ -92,6 +93,12 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
       log.info('daemon.closed');
     },
   };
+}
+
+/** For a store that is locked. Only this process has it: children get an environment of their own. */
+function unlockKeyOf(env: Readonly<Record<string, string | undefined>>): Secret | null {
+  const given = env['FLOTILLA_UNLOCK_KEY'] ?? '';
+  return given === '' ? null : new Secret(given);
 }
 
 /** Docker's config.json of the user that the daemon runs as. */

@@ -94,3 +94,24 @@ describe('links and places', () => {
     expect(names.filter((name) => !index.includes(`| [${name.slice(0, 4)}](${name}) | ${titleOf(name)} |`)).map((name) => `docs/decisions/README.md lacks: | [${name.slice(0, 4)}](${name}) | ${titleOf(name)} |`)).toEqual([]);
   });
 });
+
+describe('hints can be pasted', () => {
+  const composeCommands = (path: string): string[] => Array.from(read(path).matchAll(/\.command\(['`](\w+)|\['(\w+)', '[A-Z]\w+ service/g), (match) => match[1] ?? match[2] ?? '');
+  const top = new Set(Array.from(read('src/cli/run.ts').matchAll(/^ {2}(\w+): \{ summary:/gm), (match) => match[1] ?? '').concat('daemon', 'help'));
+  const compose = new Set([...composeCommands('src/cli/compose/program.ts'), ...composeCommands('src/cli/compose-config.ts'), ...composeCommands('src/cli/compose-config-flags.ts'), 'stop', 'restart', 'config']);
+
+  test('the readers of commands find them', () => {
+    expect([...top]).toEqual(expect.arrayContaining(['compose', 'ps', 'doctor']));
+    expect([...compose]).toEqual(expect.arrayContaining(['up', 'down', 'logs', 'exec', 'ls', 'config']));
+  });
+
+  test('a command that a hint or a page names exists', () => {
+    const named = [
+      ...sourceFiles().flatMap((file) => Array.from(file.text.matchAll(/hint: [^\n]*?(?<![\w/.-])flotilla ([a-z]+)(?: ([a-z]+))?/g), (match) => ({ where: file.path, words: [match[1] ?? '', match[2] ?? ''] }))),
+      ...pages.flatMap((page) => Array.from(read(page).matchAll(/(?:`|^ {4})(?:sudo )?flotilla ([a-z]+)(?: ([a-z]+))?/gm), (match) => ({ where: page, words: [match[1] ?? '', match[2] ?? ''] }))),
+    ];
+    expect(named.length).toBeGreaterThan(30);
+    const isThere = ([first = '', second = '']: readonly string[]): boolean => top.has(first) && (first !== 'compose' || second === '' || compose.has(second));
+    expect(named.filter(({ words }) => !isThere(words)).map(({ where, words }) => `${where}: flotilla ${words.join(' ')}`)).toEqual([]);
+  });
+});

@@ -34,7 +34,7 @@ export function resolveNetworks(scene: StackScene, keys: ReadonlySet<string>): R
     if (definition.external === true) {
       const found = named[0];
       if (found !== undefined) ids.set(key, found.id);
-      else diagnostics.push(problem({ code: 'CLUSTER_NETWORK_NOT_FOUND', message: `network ${name} is declared as external, but could not be found`, hint: `create it with: flotilla network create ${name}`, path: `networks.${key}` }));
+      else diagnostics.push(problem({ code: 'CLUSTER_NETWORK_NOT_FOUND', message: `network ${name} is declared as external, but could not be found`, hint: 'networks are made by the applications that own them: start the other one first, or remove `external: true`', path: `networks.${key}` }));
       continue;
     }
     const existing = own.find((one) => one.key === key && one.name === name);
@@ -85,7 +85,7 @@ export function resolveVolumes(scene: StackScene, keys: ReadonlySet<string>): Re
     const existing = volumesOfProject(view, project.name).find((one) => one.name === name) ?? allOf(view, 'volume').find((one) => one.name === name);
     if (definition.external === true) {
       if (existing !== undefined) ids.set(key, existing.id);
-      else diagnostics.push(problem({ code: 'CLUSTER_VOLUME_NOT_FOUND', message: `external volume ${name} not found`, hint: `create it with: flotilla volume create ${name}`, path: `volumes.${key}` }));
+      else diagnostics.push(problem({ code: 'CLUSTER_VOLUME_NOT_FOUND', message: `external volume ${name} not found`, hint: 'volumes are made by the applications that own them: start the other one first, or remove `external: true`', path: `volumes.${key}` }));
       continue;
     }
     const shape = { driver: definition.driver ?? 'local', options: definition.driver_opts ?? {}, labels: { ...definition.labels, 'com.docker.compose.project': project.name, 'com.docker.compose.volume': key } };

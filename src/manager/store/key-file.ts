@@ -96,7 +96,7 @@ function parseKey(dir: string, value: unknown): { readonly id: number; readonly 
 function wrappingKeyOf(file: KeyFile, dir: string, unlockKey: Secret | null): Uint8Array {
   if (file.wrappingKey !== null) return Buffer.from(file.wrappingKey, 'base64');
   if (unlockKey === null) {
-    throw new AppError({ code: 'MANAGER_STORE_AUTOLOCKED', message: `the store in ${dir} is locked`, hint: 'give the unlock key that was shown when autolock was turned on: flotilla store unlock' });
+    throw new AppError({ code: 'MANAGER_STORE_AUTOLOCKED', message: `the store in ${dir} is locked`, hint: 'give the unlock key that was shown when autolock was turned on, in the environment: FLOTILLA_UNLOCK_KEY' });
   }
   return deriveUnlock(unlockKey);
 }

@@ -9,7 +9,7 @@ export function supportPage(): string {
   return [
     '# What becomes of each key',
     '',
-    'Made by `make docs` from the table in src/model/support, by which `flotilla up` refuses and `flotilla compose config --check-target laptop|cluster` answers.',
+    'Made by `make docs` from the table in src/model/support, by which `flotilla compose up` refuses and `flotilla compose config --check-target laptop|cluster` answers.',
     'Every key of the Compose language is read and checked. A target then honours it, or refuses the application with a reason; nothing is dropped in silence.',
     '',
     '- **yes**: it has the effect that the Compose specification gives it.',
