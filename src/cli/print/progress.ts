@@ -1,5 +1,6 @@
 import type { ChangeEvent, ProgressEvent } from '../../model/progress.ts';
 import type { Output } from '../context.ts';
+import { plainText } from './plain-text.ts';
 
 export type ProgressMode = 'tty' | 'plain' | 'json' | 'quiet';
 
@@ -16,14 +17,26 @@ export function createProgressPrinter(options: {
 }): ProgressPrinter {
   switch (options.mode) {
     case 'quiet':
-      return { event: (event) => printWarning(options.out, event), finish: () => undefined };
+      return plainly({ event: (event) => printWarning(options.out, event), finish: () => undefined });
     case 'plain':
-      return plainPrinter(options.out, options.isDryRun);
+      return plainly(plainPrinter(options.out, options.isDryRun));
     case 'json':
       return { event: (event) => options.out.write(`${JSON.stringify(jsonLine(event, options.isDryRun))}\n`), finish: () => undefined };
     case 'tty':
-      return ttyPrinter(options);
+      return plainly(ttyPrinter(options));
   }
+}
+
+/** Names and messages come from files and registries: see plain-text.ts. JSON escapes them itself. */
+function plainly(printer: ProgressPrinter): ProgressPrinter {
+  return {
+    finish: printer.finish,
+    event: (event) => {
+      if (event.kind === 'warning') printer.event({ ...event, message: plainText(event.message) });
+      else if (event.kind === 'progress') printer.event({ ...event, id: plainText(event.id), ...(event.details === undefined ? {} : { details: plainText(event.details) }) });
+      else printer.event(event);
+    },
+  };
 }
 
 /** Leaves the lines of images and their layers out, errors apart. */

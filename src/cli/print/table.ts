@@ -1,5 +1,8 @@
+import { plainText } from './plain-text.ts';
+
 /** Columns as Docker prints them: at least 10 wide, three spaces between, the last one free. */
-export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function formatTable(head: readonly string[], cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(plainText));
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(10, ...all.map((row) => [...(row[column] ?? '')].length + 3)));
   return all
