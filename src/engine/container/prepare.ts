@@ -61,7 +61,7 @@ async function sources(context: EngineContext, entry: Entry, root: Rootfs): Prom
   }
   entry.spec.files.forEach((file, index) => {
     const path = file.isSecret ? context.layout.secret(entry.id, index) : context.layout.file(entry.id, index);
-    wanted.push({ kind: 'file', mount: { kind: 'bind', source: path, target: normalizePath(file.target), readOnly: file.readOnly, isRecursive: false, propagation: 'rprivate' } });
+    wanted.push({ kind: 'file', mount: { kind: 'bind', source: path, target: mountable(normalizePath(file.target)), readOnly: file.readOnly, isRecursive: false, propagation: 'rprivate' } });
   });
   if (entry.spec.init) {
     wanted.push({ kind: 'file', mount: { kind: 'bind', source: initProgram(), target: initTarget, readOnly: true, isRecursive: false, propagation: 'rprivate' } });
@@ -70,10 +70,7 @@ async function sources(context: EngineContext, entry: Entry, root: Rootfs): Prom
 }
 
 async function source(context: EngineContext, entry: Entry, root: Rootfs, mount: ContainerMount): Promise<Wanted> {
-  const target = normalizePath(mount.target);
-  if (target === '/' || target === '/proc' || target.startsWith('/proc/')) {
-    throw new AppError({ code: 'ENGINE_MOUNT_TARGET', message: `container ${entry.spec.name}: nothing can be mounted on ${target}` });
-  }
+  const target = mountable(normalizePath(mount.target));
   switch (mount.kind) {
     case 'tmpfs':
       return { kind: 'dir', mount: { kind: 'tmpfs', target, sizeBytes: mount.sizeBytes, mode: mount.mode, options: mount.options } };
@@ -103,9 +100,16 @@ function placeMounts(root: Rootfs, wanted: readonly Wanted[]): ResolvedMount[] {
     const { mount, kind } = one;
     if (seen.has(mount.target)) throw new AppError({ code: 'ENGINE_MOUNT_TARGET', message: `two mounts have the same target ${mount.target}` });
     seen.add(mount.target);
-    done.push({ ...mount, target: placeOne(root, mount.target, kind, done) });
+    // NOTE: once more after the image's symlinks: one of them may lead to /proc, and the runtime trusts what is mounted there.
+    done.push({ ...mount, target: mountable(placeOne(root, mount.target, kind, done)) });
   }
   return done;
+}
+
+/** Errors: ENGINE_MOUNT_TARGET for the root and all of /proc. */
+function mountable(target: string): string {
+  if (target === '/' || target === '/proc' || target.startsWith('/proc/')) throw new AppError({ code: 'ENGINE_MOUNT_TARGET', message: `nothing can be mounted on ${target}` });
+  return target;
 }
 
 function placeOne(root: Rootfs, target: string, kind: 'dir' | 'file', outer: readonly ResolvedMount[]): string {

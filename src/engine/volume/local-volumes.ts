@@ -99,8 +99,9 @@ export function localVolumes(options: { readonly root: string; readonly clock: C
       return found;
     },
     remove: async (name) => {
+      // What can't be a volume's name is nobody's: like one that is gone already, there is nothing to remove.
+      if (!namePattern.test(name)) return;
       await locked(name, async () => {
-        checkName(name);
         const users = options.usersOf(name);
         if (users.length > 0) throw new AppError({ code: 'ENGINE_VOLUME_IN_USE', message: `volume ${name} is mounted by ${users.join(', ')}`, hint: 'remove these containers first' });
         await discard(options.root, name);

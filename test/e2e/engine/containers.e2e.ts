@@ -253,6 +253,13 @@ describe('volumes', () => {
     await expect(engine.volumes.create({ name: '../x', labels: {}, driver: 'local', options: {} })).rejects.toMatchObject({ code: 'ENGINE_VOLUME_NAME' });
   });
 
+  test.for(['/proc/sys/kernel/core_pattern', '/proc/../proc/version', '/'])('nothing is put on %s, by a file or a volume', async (target) => {
+    const file = { target, content: new TextEncoder().encode('x'), uid: 0, gid: 0, mode: 0o444, isSecret: false, readOnly: true };
+    await expect(engine.containers.create(newId(), specOf({ files: [file] }))).rejects.toMatchObject({ code: 'ENGINE_MOUNT_TARGET' });
+    const mount = { kind: 'volume' as const, volumeName: 'onproc', target, readOnly: false, noCopy: false, subpath: null };
+    await expect(engine.containers.create(newId(), specOf({ mounts: [mount] }))).rejects.toMatchObject({ code: 'ENGINE_MOUNT_TARGET' });
+  });
+
   test('and binds: a subpath, a read-only file, a missing source', async () => {
     const file = join(roots.dataRoot, 'one.txt');
     writeFileSync(file, 'bound file');
