@@ -12,9 +12,19 @@ suite() {  # suite NAME COMMAND…: runs it and adds what vitest counted
   local p f
   p=$(node -p "JSON.parse(require('fs').readFileSync('$report','utf8')).numPassedTests" 2>/dev/null || echo 0)
   f=$(node -p "const r = JSON.parse(require('fs').readFileSync('$report','utf8')); r.numFailedTests + r.numFailedTestSuites * (r.numFailedTests === 0 ? 1 : 0)" 2>/dev/null || echo 1)
+  left_out "$report"
   rm -f "$report"
   echo "$name: $p passed, $f failed"
   passed=$((passed + p)) failed=$((failed + f))
+}
+
+left_out() {  # says which tests the run skipped, by file: they lack root or the cases from outside
+  node -e '
+    const report = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+    for (const file of report.testResults) {
+      const skipped = file.assertionResults.filter((one) => one.status === "pending" || one.status === "skipped").length;
+      if (skipped > 0) console.log(`left out here: ${skipped} of ${require("path").relative(".", file.name)}`);
+    }' "$1" 2>/dev/null || true
 }
 
 counted() {  # counted NAME COMMAND…: runs a command whose last line is N passed, N failed
