@@ -1,4 +1,6 @@
 import { AppError } from '../base/app-error.ts';
+import { parseCidr } from '../base/cidr.ts';
+import { refusedMirrors } from '../engine/image/registry-endpoints.ts';
 import { readTextIfThere } from '../os/files.ts';
 
 /** What the daemon is told from outside: the environment names the places, the file the rest. */
@@ -46,6 +48,7 @@ export function parseConfig(text: string | null, file: string): Given {
   const mirrors: Record<string, readonly string[]> = {};
   for (const [host, urls] of Object.entries(record(registries['mirrors'] ?? {}, 'registries.mirrors', errors))) mirrors[host] = texts(urls, `registries.mirrors.${host}`, errors);
   const insecure = texts(registries['insecure'] ?? [], 'registries.insecure', errors);
+  for (const mirror of refusedMirrors({ mirrors, insecure })) errors.push(`registries.mirrors: ${mirror} must be an https URL, or an http one of a host on loopback or listed in registries.insecure`);
   const addressPools = pools(root['addressPools'] ?? [], errors);
   const logLevel = root['logLevel'] ?? 'info';
   const isLevel = logLevel === 'debug' || logLevel === 'info' || logLevel === 'warn' || logLevel === 'error';
@@ -86,8 +89,14 @@ function pools(value: unknown, errors: string[]): DaemonConfig['addressPools'] {
   return value.flatMap((one: unknown, index) => {
     const pool = record(one, `addressPools[${index}]`, errors);
     const { cidr, prefixLength } = pool;
-    if (typeof cidr === 'string' && typeof prefixLength === 'number') return [{ cidr, prefixLength }];
-    errors.push(`addressPools[${index}] needs cidr and prefixLength`);
-    return [];
+    refuseUnknown(pool, ['cidr', 'prefixLength'], `addressPools[${index}].`, errors);
+    if (typeof cidr !== 'string' || typeof prefixLength !== 'number') {
+      errors.push(`addressPools[${index}] needs cidr and prefixLength`);
+      return [];
+    }
+    const parsed = parseCidr(cidr);
+    if (parsed === null || parsed.family !== 4) errors.push(`addressPools[${index}].cidr must be an IPv4 subnet as 10.200.0.0/16, not "${cidr}"`);
+    else if (!Number.isInteger(prefixLength) || prefixLength < parsed.prefix || prefixLength > 29) errors.push(`addressPools[${index}].prefixLength must be a whole number from ${parsed.prefix} to 29, not ${prefixLength}`);
+    return [{ cidr, prefixLength }];
   });
 }

@@ -79,6 +79,16 @@ describe('links and places', () => {
     expect(broken).toEqual([]);
   });
 
+  test('a file that a page names by its room exists', () => {
+    const rooms = Object.keys(mayImport).join('|');
+    const broken = pages.flatMap((page) =>
+      Array.from(read(page).matchAll(new RegExp(`(?<![\\w/.-])((?:${rooms})/[\\w/-]+\\.ts)\\b`, 'g')), (match) => match[1] ?? '')
+        .filter((path) => !existsSync(join(root, 'src', path)))
+        .map((path) => `${page} → src/${path}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
   test('no page names a place of the machine it was written on', () => {
     expect(pages.filter((page) => /\/work\/|\/home\/\w|\/Users\/|C:\\/.test(read(page)))).toEqual([]);
   });
