@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 help:            ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 node_modules: package.json package-lock.json
 	@test -L node_modules || scripts/npm-packages.sh
@@ -17,7 +17,7 @@ demo: setup      ## does all the set-up, runs examples/fullstack, prints where i
 	scripts/demo.sh
 
 .PHONY: help build check unit test
-build: node_modules  ## generates the validators and bundles the command into dist/
+build: node_modules  ## makes the schema a value and bundles the command and the daemon into dist/
 	node build.ts
 
 check: build  ## types, lint, and the rules of the project
