@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCpuGroup } from './cpu-group.ts';
@@ -9,16 +9,22 @@ import { type Side, spend } from './measured-side.ts';
 export const home: string = join(import.meta.dirname, '..', '..');
 const flotilla = join(home, 'bin', 'flotilla');
 
+/** Not the daemon's own choice: another daemon on the machine may be about to take the same. */
+const pools = [{ cidr: '198.18.0.0/15', prefixLength: 24 }];
+
 /** A Flotilla with data, sockets and kernel names of its own. */
 export async function startOurs(options: { readonly mirror: string; readonly image: string }): Promise<Side> {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
-  writeFileSync(join(dir, 'config.json'), JSON.stringify({ registries: { mirrors: { 'docker.io': [options.mirror] } }, logLevel: 'warn' }));
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ registries: { mirrors: { 'docker.io': [options.mirror] } }, addressPools: pools, logLevel: 'warn' }));
   const env = { FLOTILLA_ROOT: join(dir, 'root'), FLOTILLA_RUN: join(dir, 'run'), FLOTILLA_CONFIG: join(dir, 'config.json'), NO_COLOR: '1' };
   const group = makeCpuGroup('ours');
   const daemon = spawn(flotilla, ['daemon'], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
   const pid = daemon.pid ?? 0;
   group.add(pid);
+  const folders = new Set<string>();
   const close = async (): Promise<void> => {
+    // A bench that failed half-way leaves its containers.
+    for (const cwd of folders) await timed([flotilla, 'compose', 'down', '-v', '-t', '0'], { cwd, env, mayFail: true });
     const gone = daemon.exitCode !== null ? Promise.resolve() : new Promise((resolve) => daemon.once('close', resolve));
     daemon.kill('SIGTERM');
     await gone;
@@ -37,7 +43,7 @@ export async function startOurs(options: { readonly mirror: string; readonly ima
     name: 'flotilla',
     folder: (name) => join(dir, name),
     compose: (folder, args) => {
-      mkdirSync(join(dir, folder), { recursive: true });
+      folders.add(join(dir, folder));
       return spend(group, [flotilla, 'compose', ...args], { cwd: join(dir, folder), env });
     },
     residentBytes: () => processMemory(pid).rssBytes,
