@@ -5,7 +5,7 @@ import type { Change, Outcome } from '../../model/entry.ts';
 import type { MemberId } from '../../raft/types.ts';
 import { encodeEntry, requestIdOf, stampTime } from './entry-codec.ts';
 import type { NodeHost } from './node-types.ts';
-import { diskFullAlarm } from './spare.ts';
+import { diskFullAlarm, logFullAlarm } from './spare.ts';
 
 export type ProposeCall = {
   readonly changes: readonly Change[];
@@ -15,7 +15,7 @@ export type ProposeCall = {
 };
 
 type Done = ProposeCall['done'];
-type Queued = { readonly payload: Uint8Array; readonly requestId: string; readonly fence: number | null; readonly from: MemberId | null };
+type Queued = { readonly isMakingRoom: boolean; readonly payload: Uint8Array; readonly requestId: string; readonly fence: number | null; readonly from: MemberId | null };
 type Pending = { readonly requestId: string; dones: Done[]; readonly startMs: number; readonly deadlineMs: number; isSent: boolean };
 
 /**
@@ -73,14 +73,14 @@ export class Proposals {
     metrics.proposals += 1;
     const nowMs = env.clock.monotonicMs();
     this.#pending.set(requestId, { requestId, dones: [call.done], startMs: nowMs, deadlineMs: nowMs + options.limits.proposalTimeoutMs, isSent: false });
-    this.#enqueue({ payload, requestId, fence: call.fence, from: null });
+    this.#enqueue({ payload, requestId, fence: call.fence, from: null, isMakingRoom: isMakingRoom(call.changes) });
   }
 
   /** A follower passes a proposal on. */
   receive(from: MemberId, payload: Uint8Array): void {
     const requestId = requestIdOf(payload);
     if (this.#host.state().view.requests.byId.get(requestId) !== undefined) return;
-    this.#enqueue({ payload, requestId, fence: null, from });
+    this.#enqueue({ payload, requestId, fence: null, from, isMakingRoom: false });
   }
 
   /** The leader did not take what was passed on: nothing was proposed. */
@@ -130,7 +130,7 @@ export class Proposals {
   #refuse(call: ProposeCall): AppError | null {
     const { alarms, options, softState } = this.#host;
     if (call.fence !== null && (!softState().isLeading || this.#host.term() !== call.fence)) return notLeader(call.fence);
-    if (alarms.has(diskFullAlarm)) {
+    if (alarms.has(diskFullAlarm) && (alarms.has(logFullAlarm) || !isMakingRoom(call.changes))) {
       return new AppError({ code: 'MANAGER_STORE_FULL', message: 'the disk of the store is full: it takes no changes until there is room', hint: 'free some space on the file system of the data directory' });
     }
     if (this.#pending.size >= options.limits.proposalsMax) return busy(this.#pending.size);
@@ -154,12 +154,17 @@ export class Proposals {
 
   #flush(): void {
     const { softState, alarms } = this.#host;
-    const queue = this.#queue;
+    let queue = this.#queue;
     this.#queue = [];
     if (queue.length === 0) return;
     const { role, leader, isLeading } = softState();
-    if (role === 'leader' && alarms.has(diskFullAlarm)) this.#refuseAll(queue, 'MANAGER_STORE_FULL', 'the disk of the leader is full');
-    else if (role === 'leader') this.#append(queue, isLeading);
+    if (role === 'leader' && alarms.has(diskFullAlarm)) {
+      const refused = queue.filter((one) => alarms.has(logFullAlarm) || !one.isMakingRoom);
+      queue = queue.filter((one) => !refused.includes(one));
+      this.#refuseAll(refused, 'MANAGER_STORE_FULL', 'the disk of the leader is full');
+      if (queue.length === 0) return;
+    }
+    if (role === 'leader') this.#append(queue, isLeading);
     else if (leader === null || leader === this.#host.options.memberId) this.#refuseAll(queue, 'MANAGER_NO_LEADER', 'no leader is known');
     else this.#forward(queue, leader);
   }
@@ -227,6 +232,19 @@ function tooLarge(changes: readonly Change[], bytes: number): AppError {
   const name = first === undefined ? 'an empty change' : first.kind === 'put' ? `${first.object.kind} ${first.object.id}` : `${first.objectKind} ${first.id}`;
   const what = changes.length === 1 ? name : `a change of ${changes.length} objects, the first ${name},`;
   return new AppError({ code: 'MANAGER_OBJECT_TOO_LARGE', message: `${what} has ${bytes} bytes, the store takes at most ${limits.objectBytesMax}`, hint: 'make it smaller, or write it in several changes' });
+}
+
+/**
+ * What takes things away, and what is told of what is there: small, and the way out of a full disk. The segment that is being written
+ * was filled with zeros ahead of time and has room for these. Anything new waits until there is room again.
+ */
+export function isMakingRoom(changes: readonly Change[]): boolean {
+  return changes.every((change) => {
+    if (change.kind === 'remove') return true;
+    const { object } = change;
+    if (object.kind === 'task' || object.kind === 'node') return change.ifVersion !== null && change.ifVersion > 0;
+    return 'desired' in object && object.desired === 'removed';
+  });
 }
 
 function notLeader(fence: number): AppError {

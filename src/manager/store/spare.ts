@@ -5,6 +5,8 @@ const retryMs = 1000;
 const pauseFactor = 4;
 const pauseMsMax = 200;
 export const diskFullAlarm = 'disk-full';
+/** Not even the segment that is being written takes more. */
+export const logFullAlarm = 'log-full';
 
 /**
  * Keeps one zero-filled segment ready. It is also the reserve for a full disk: when no new one can be made, the store takes
@@ -39,6 +41,8 @@ export class Spare {
 
   setLogFull(isFull: boolean): void {
     this.#isLogFull = isFull;
+    if (isFull) this.#host.alarms.add(logFullAlarm);
+    else this.#host.alarms.delete(logFullAlarm);
     this.#alarm(isFull || (this.#isWanted && !this.#isReady && this.#retryAtMs > 0));
   }
 
