@@ -8,6 +8,7 @@ import { decideRestart, type RestartDecision, restartPolicyOf } from '../cluster
 import type { Engine } from '../engine/engine.ts';
 import type { AssignedTask, Assignment } from '../model/assignment.ts';
 import type { ContainerInfo, PullProgress } from '../model/container.ts';
+import type { VolumeObject } from '../model/objects.ts';
 import { publishedIps } from '../model/published-ips.ts';
 import type { Net } from '../net/net.ts';
 import type { AgentEnd, NodeFacts } from '../wire/session.ts';
@@ -165,10 +166,15 @@ export class Agent {
 
   #removeVolumes(): void {
     for (const volume of this.#assignment.volumes) {
-      if (volume.desired !== 'removed' || this.#volumesLeaving.has(volume.id)) continue;
+      if (volume.desired !== 'removed' || this.#volumesLeaving.has(volume.id) || this.#isNeeded(volume)) continue;
       this.#volumesLeaving.add(volume.id);
       void this.#removeVolume(volume.id, volume.name);
     }
+  }
+
+  /** A task that is being made would make the volume again; its end comes back here. */
+  #isNeeded(volume: VolumeObject): boolean {
+    return [...this.#drivers.values()].some(({ assigned: { refs, service } }) => (refs === null ? service.projectName === volume.projectName : Object.values(refs.volumes).includes(volume.id)));
   }
 
   async #removeVolume(id: string, name: string): Promise<void> {
