@@ -70,15 +70,9 @@ export function createNet(options: NetOptions): Net {
     if (changes > 0) log.warn('net.repaired', { changes });
     repairs += changes;
   };
-  let stopAudit = (): void => undefined;
-  const audit = (count: number): void => {
-    stopAudit = clock.after(auditMs, () => {
-      const isFull = count % auditsPerFull === 0;
-      queue(async () => (isFull || !filter.isUntouched() ? repair() : undefined)).catch((error: unknown) => log.error('net.audit', { error: String(error) }));
-      audit(count + 1);
-    }, true);
-  };
-  audit(1);
+  const stopAudit = startAudit(clock, (isFull) => {
+    queue(async () => (isFull || !filter.isUntouched() ? repair() : undefined)).catch((error: unknown) => log.error('net.audit', { error: String(error) }));
+  });
 
   const removals = createBatcher(async (endpointIds) => {
     const gone = new Set(endpointIds);
@@ -143,6 +137,19 @@ export function createNet(options: NetOptions): Net {
       await close();
     },
   };
+}
+
+/** Calls `look` now and again, at times for a full look; the answer stops it. */
+function startAudit(clock: Clock, look: (isFull: boolean) => void): () => void {
+  let stop = (): void => undefined;
+  const next = (count: number): void => {
+    stop = clock.after(auditMs, () => {
+      look(count % auditsPerFull === 0);
+      next(count + 1);
+    }, true);
+  };
+  next(1);
+  return () => stop();
 }
 
 function ensureNamespace(endpointId: string, path: string): string {
