@@ -53,8 +53,8 @@ function jsonRow(one: ContainerSummary, nowMs: number): Record<string, unknown> 
     Command: commandText(one.command, true), CreatedAt: new Date(one.createdMs).toISOString(), ExitCode: one.exitCode ?? 0,
     Health: one.health === 'none' ? '' : one.health, ID: one.id, Image: one.image,
     Labels: Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).sort().join(','),
-    Mounts: one.mounts.join(','), Name: one.name, Names: one.name, Networks: one.networks.join(','), Ports: portsText(one), Project: one.projectName ?? '',
+    LocalVolumes: String(one.mounts.filter((mount) => !mount.startsWith('/')).length), Mounts: one.mounts.join(','), Name: one.name, Names: one.name, Networks: one.networks.join(','), Ports: portsText(one), Project: one.projectName ?? '',
     Publishers: one.ports.map((port) => ({ URL: port.hostIp ?? '', TargetPort: port.containerPort, PublishedPort: port.hostPort ?? 0, Protocol: port.protocol })),
-    RunningFor: `${spanText(nowMs - one.createdMs)} ago`, Service: one.serviceName ?? '', State: one.state, Status: statusText(one, nowMs),
+    RunningFor: `${spanText(nowMs - one.createdMs)} ago`, Service: one.serviceName ?? '', Size: '0B', State: one.state, Status: statusText(one, nowMs),
   };
 }
