@@ -8,7 +8,7 @@ export function storeRoutes(store: OpenedStore): readonly Route[] {
   const json = (value: unknown): { kind: 'json'; value: unknown } => ({ kind: 'json', value });
   return [
     { method: 'GET', path: '/v1/store/status', handle: async () => json({ ...store.status(), featureLevel: store.featureLevel(), isAutolocked: store.isAutolocked(), metrics: store.metrics() }) },
-    { method: 'POST', path: '/v1/store/backup', handle: async ({ body }) => json(store.backup(textOf(body, 'path'))) },
+    { method: 'POST', path: '/v1/store/backup', handle: async ({ body }) => json(await store.backup(textOf(body, 'path'))) },
     { method: 'POST', path: '/v1/store/snapshot', handle: async () => json(await store.makeSnapshot()) },
     { method: 'POST', path: '/v1/store/members', handle: async ({ body }) => json(await store.changeMembers(callOf(body))) },
     { method: 'POST', path: '/v1/store/keys/rotate', handle: async () => json(await store.rotateKeys()) },

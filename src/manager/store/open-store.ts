@@ -68,9 +68,9 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     storage.openSnapshots();
     const lost = (error: AppError): void => node?.fail(error);
     let node: StoreNode | undefined;
-    const log = await startWorker({ ...setup, isLog: true }, lost);
+    const log = await startWorker({ ...setup, role: 'log' }, lost);
     runners.push(log.runner);
-    const bulk = options.isSmall ? log : await startWorker({ ...setup, isLog: false }, lost);
+    const bulk = options.isSmall ? log : await startWorker({ ...setup, role: 'bulk' }, lost);
     if (bulk !== log) runners.push(bulk.runner);
     const conf = { ...emptyConf, voters: identity.firstVoters };
     const { recovered, notes } = recoverState({
@@ -90,6 +90,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     node.start();
     return new OpenedStore({
       node, identity, rotation, limits: options.limits, clock: options.clock, dir: options.dir,
+      startBackupThread: async (onDeath) => (await startWorker({ ...setup, role: 'backup' }, onDeath)).runner,
       release: async () => {
         await closeRunners();
         unlock();

@@ -10,8 +10,9 @@ import type { Identity } from './identity.ts';
 import type { KeyRotation } from './key-rotation.ts';
 import type { MetricsReading } from './metrics.ts';
 import type { StoreNode } from './node.ts';
-import { writeBackup } from './ops/backup.ts';
+import { backupRunning } from './ops/backup.ts';
 import type { BackupReport } from './ops/backup.ts';
+import type { JobRunner } from './storage.ts';
 import type { ClusterStore, Commit, Leadership, ProposeOptions, StoreStatus } from './store.ts';
 import type { StoreLimits } from './store-limits.ts';
 import { appliedIndex, featureLevelOf, memberIds } from './store-state.ts';
@@ -24,6 +25,7 @@ export type OpenedStoreOptions = {
   readonly limits: StoreLimits;
   readonly clock: Clock;
   readonly dir: string;
+  readonly startBackupThread: (onDeath: (error: AppError) => void) => Promise<JobRunner>;
   /** Ends the threads and gives the directory free. */
   readonly release: () => Promise<void>;
 };
@@ -35,6 +37,7 @@ export class OpenedStore implements ClusterStore {
   readonly #options: OpenedStoreOptions;
   readonly #watchLog: WatchLog;
   #closing: Promise<void> | undefined;
+  #backup: { readonly done: Promise<BackupReport>; readonly abort: () => void } | null = null;
 
   constructor(options: OpenedStoreOptions) {
     this.#options = options;
@@ -140,8 +143,21 @@ export class OpenedStore implements ClusterStore {
       this.#options.node.snapshots.request((error) => (error === null ? resolve() : reject(error)));
     });
 
-  /** Writes the state of now to a file. It blocks the event loop while it does (about 0.3 s for 100 MB), so the leader should not. */
-  readonly backup = (path: string): BackupReport => writeBackup(path, this.clusterKey(), this.#options.node.state);
+  /** Writes the state of now to a file, while all else goes on; one at a time. Errors: as `backupRunning`. */
+  readonly backup = async (path: string): Promise<BackupReport> => {
+    if (this.#closing !== undefined) throw closed();
+    if (this.#backup !== null) throw new AppError({ code: 'MANAGER_BACKUP_REFUSED', message: 'a backup is being written already', hint: 'wait until it is done' });
+    const { node, startBackupThread } = this.#options;
+    const end = new AbortController();
+    const breathe = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+    const done = backupRunning({ state: node.state, path, clusterId: this.clusterKey(), startThread: startBackupThread, breathe, signal: end.signal });
+    this.#backup = { done, abort: () => end.abort(closed()) };
+    try {
+      return await done;
+    } finally {
+      this.#backup = null;
+    }
+  };
 
   readonly rotateKeys = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -171,6 +187,9 @@ export class OpenedStore implements ClusterStore {
 
   async #close(): Promise<void> {
     const { node, clock, release } = this.#options;
+    this.#backup?.abort();
+    // A disk at the other end that hangs must not keep the store open.
+    if (this.#backup !== null) await Promise.race([this.#backup.done.catch(() => undefined), clock.sleep(handOverMs)]);
     if (!node.isStopped) {
       await new Promise<void>((resolve) => node.handOver(handOverMs, resolve));
       node.flush();

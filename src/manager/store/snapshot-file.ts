@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { AppError, isAppError } from '../../base/app-error.ts';
 import { assert } from '../../base/assert.ts';
 import type { Disk, DiskFile } from '../../os/disk.ts';
-import { fileSealer } from './seal.ts';
+import { fileSealer, plainKeys } from './seal.ts';
 import type { DataKeys, Sealer } from './seal.ts';
 import { viewOf } from './wal-format.ts';
 
@@ -96,6 +96,19 @@ export class SnapshotDir {
       }
     }))];
   }
+}
+
+/**
+ * Begins a backup: a file of this format where the operator wants it, not encrypted. It gets its name when it is whole.
+ * Errors: MANAGER_BACKUP_REFUSED where the name is taken, OS_DISK_*.
+ */
+export function openBackupFile(options: { readonly disk: Disk; readonly path: string; readonly head: SnapshotHead; readonly salt: Uint8Array }): SnapshotWriter {
+  const { disk, path, head, salt } = options;
+  if (disk.exists(path)) throw new AppError({ code: 'MANAGER_BACKUP_REFUSED', message: `${path} is there already`, hint: 'name another file' });
+  const dir = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) || '/' : '.';
+  const part = `${path}.part`;
+  if (disk.exists(part)) disk.unlink(part);
+  return new SnapshotWriter({ disk, dir, part, target: path, head, keys: plainKeys, salt, chunkBytes: snapshotChunkBytes });
 }
 
 export class SnapshotWriter {

@@ -2,7 +2,7 @@ import type { AppError } from '../../base/app-error.ts';
 import { assert } from '../../base/assert.ts';
 import type { Disk } from '../../os/disk.ts';
 import type { DataKeys } from './seal.ts';
-import { SnapshotDir } from './snapshot-file.ts';
+import { openBackupFile, SnapshotDir } from './snapshot-file.ts';
 import type { SnapshotHead, SnapshotInfo, SnapshotReader, SnapshotWriter } from './snapshot-file.ts';
 import { fillSpare, Wal } from './wal.ts';
 
@@ -19,6 +19,8 @@ export type StorageJob =
   | { readonly kind: 'snapshot-verify'; readonly index: number; readonly term: number }
   | { readonly kind: 'snapshot-read'; readonly index: number; readonly term: number; readonly chunk: number }
   | { readonly kind: 'snapshot-keep'; readonly indexes: readonly number[] }
+  /** A file outside of the directory, in the clear; written and finished as the snapshot of slot `backup`. */
+  | { readonly kind: 'backup-begin'; readonly path: string; readonly head: SnapshotHead }
   | { readonly kind: 'keys-in-use' };
 
 export type StorageAnswer =
@@ -48,6 +50,8 @@ export type StorageOptions = {
   readonly monotonicMs: () => number;
   readonly snapshotChunkBytes: number;
 };
+
+export const backupSlot = 'backup';
 
 export function logDir(dir: string): string {
   return `${dir}/log`;
@@ -134,6 +138,10 @@ export class Storage {
       case 'snapshot-keep':
         this.#closeReader();
         this.#snapshots.keepOnly(job.indexes);
+        return { kind: 'done' };
+      case 'backup-begin':
+        this.#writers.get(backupSlot)?.abort();
+        this.#writers.set(backupSlot, openBackupFile({ disk: this.#options.disk, path: job.path, head: job.head, salt: this.#options.randomBytes(16) }));
         return { kind: 'done' };
       case 'keys-in-use':
         return { kind: 'key-ids', keyIds: [...(this.#wal?.keyIdsInUse ?? []), ...this.#snapshots.keyIdsInUse()] };

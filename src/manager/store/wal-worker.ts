@@ -7,20 +7,16 @@ import { Storage } from './storage.ts';
 import type { StorageJob } from './storage.ts';
 import type { WorkerReply, WorkerSetup } from './worker-runner.ts';
 
-/** The thread that writes the log (or snapshots): its calls are synchronous, so nothing that keeps the process busy delays a sync. */
+/** The thread that writes the log (or snapshots, or a backup): its calls are synchronous, so nothing that keeps the process busy delays a sync. */
 function main(setup: WorkerSetup): void {
   const port = parentPort;
   if (port === null) return;
   const reply = (message: WorkerReply, moved: ArrayBuffer[]): void => port.postMessage(message, moved);
   const storage = new Storage({ ...setup, disk: realDisk, randomBytes, monotonicMs: () => performance.now(), snapshotChunkBytes });
   try {
-    if (setup.isLog) {
-      const opened = storage.openLog();
-      reply({ kind: 'opened', ...opened }, []);
-    } else {
-      storage.openSnapshots();
-      reply({ kind: 'opened', batches: [], notes: [], batchBytesMax: 0 }, []);
-    }
+    // NOTE: opening snapshots removes half-made ones, so only their owner may.
+    if (setup.role === 'bulk') storage.openSnapshots();
+    reply({ kind: 'opened', ...(setup.role === 'log' ? storage.openLog() : { batches: [], notes: [], batchBytesMax: 0 }) }, []);
   } catch (error) {
     reply({ kind: 'failed', id: 0, ...fieldsOf(error) }, []);
     return;

@@ -5,7 +5,8 @@ import type { DataKeys } from './seal.ts';
 import type { JobRunner, StorageAnswer, StorageJob } from './storage.ts';
 
 export type WorkerSetup = {
-  readonly isLog: boolean;
+  /** What the thread owns: the log; the snapshots; nothing, and it writes one backup. */
+  readonly role: 'log' | 'bulk' | 'backup';
   readonly dir: string;
   readonly clusterId: string;
   readonly memberId: string;
@@ -23,9 +24,9 @@ export type OpenedRunner = { readonly runner: JobRunner; readonly batches: reado
 
 type Done = (error: AppError | null, answer: StorageAnswer) => void;
 
-/** Starts a thread for the log or for snapshots, and waits until it has recovered what is there. */
+/** Starts a thread for the log, for snapshots or for a backup, and waits until it has recovered what is there. */
 export function startWorker(setup: WorkerSetup, onDeath: (error: AppError) => void): Promise<OpenedRunner> {
-  const worker = new Worker(workerUrl(), { workerData: setup, name: setup.isLog ? 'store-log' : 'store-bulk' });
+  const worker = new Worker(workerUrl(), { workerData: setup, name: `store-${setup.role}` });
   const waiting = new Map<number, Done>();
   let nextId = 1;
   let closed: (() => void) | undefined;

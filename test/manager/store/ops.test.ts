@@ -40,7 +40,7 @@ describe('backup and restore', () => {
   test('a backup of a running store makes a new cluster with the same state, and the old cluster goes on', async () => {
     const store = await open('a');
     for (let at = 0; at < 30; at += 1) await store.propose(put(`k${at}`, `v${at}`));
-    const report = store.backup(join(root, 'backup'));
+    const report = await store.backup(join(root, 'backup'));
     await store.propose(put('later', 'x'));
     const restored = restoreBackup({ dir: join(root, 'b'), path: join(root, 'backup'), random });
     expect(restored.report.revision).toBe(report.revision);
@@ -67,6 +67,56 @@ describe('backup and restore', () => {
       writeFileSync(join(root, 'bad'), bad);
       expect(() => readBackup(join(root, 'bad')), `byte ${at}`).toThrow();
     }
+  });
+});
+
+describe('a backup while the store runs', () => {
+  /** About 8 MB: many slices. */
+  async function filled(): Promise<OpenedStore> {
+    const store = await open('a');
+    for (let at = 0; at < 8; at += 1) await store.propose(put(`k${at}`, String(at).repeat(1_000_000)));
+    return store;
+  }
+
+  test('changes are made and the event loop turns while it is written; it holds the state of its call', async () => {
+    const store = await filled();
+    let [isDone, turns, changes] = [false, 0, 0];
+    const turn = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(turn);
+    };
+    const { appliedIndex } = store.status();
+    const backup = store.backup(join(root, 'backup')).finally(() => (isDone = true));
+    setImmediate(turn);
+    while (!isDone) {
+      await store.propose(put('later', String(changes)));
+      if (!isDone) changes += 1;
+    }
+    const report = await backup;
+    expect(turns).toBeGreaterThan(8);
+    expect(changes).toBeGreaterThan(0);
+    expect(report.revision).toBe(appliedIndex);
+    const { state } = readBackup(join(root, 'backup'));
+    expect([...state.view.tables.config.keys()].sort()).toEqual(Array.from({ length: 8 }, (_, at) => `k${at}`));
+  });
+
+  test('a second one beside it is refused, and so is a name that is taken; a later one works', async () => {
+    const store = await filled();
+    const first = store.backup(join(root, 'one'));
+    await expect(store.backup(join(root, 'two'))).rejects.toMatchObject({ code: 'MANAGER_BACKUP_REFUSED' });
+    await first;
+    await expect(store.backup(join(root, 'one'))).rejects.toMatchObject({ code: 'MANAGER_BACKUP_REFUSED' });
+    await expect(store.backup(join(root, 'none', 'three'))).rejects.toMatchObject({ code: 'OS_DISK_MISSING' });
+    expect((await store.backup(join(root, 'two'))).revision).toBe(store.status().appliedIndex);
+    await store.propose(put('k', 'the store is as it was'));
+  });
+
+  test('a store that closes meanwhile ends it, and leaves no half of a file', async () => {
+    const store = await filled();
+    const refused = expect(store.backup(join(root, 'backup'))).rejects.toMatchObject({ code: 'MANAGER_CLOSED' });
+    await store.close();
+    await refused;
+    expect(readdirSync(root)).toEqual(['a']);
   });
 });
 
