@@ -1,46 +1,67 @@
 import { AppError } from '../../src/base/app-error.ts';
+import { limits } from '../../src/base/limits.ts';
 import { applyEntry } from '../../src/cluster/state/apply.ts';
 import { emptyView, type View } from '../../src/cluster/state/view.ts';
 import type { ClusterStore, Commit, Leadership } from '../../src/manager/store/store.ts';
+import { WatchLog } from '../../src/manager/store/watch.ts';
 import type { Outcome } from '../../src/model/entry.ts';
 
-/** The store in memory: one member, always the leader, nothing on disk. Proposals are applied in order, in a later microtask each. */
+/**
+ * The store in memory: one member, always the leader, nothing on disk. Proposals are applied in order, in a later microtask each.
+ * Held to the same contract as the real one (test/manager/store-contract.ts).
+ */
 export type MemoryStore = ClusterStore & {
   /** Takes the leadership away or gives it, in a new term. */
   readonly setLeader: (isLeader: boolean) => void;
-  /** Entries proposed so far. */
+  /** The next proposals, so many of them, fail with this error, and change nothing. */
+  readonly failNext: (count: number, error: AppError) => void;
+  /** Entries proposed so far, those that failed counted too. */
   readonly proposals: () => number;
 };
 
-export function memoryStore(options: { readonly nowMs: () => number; readonly view?: View }): MemoryStore {
+export function memoryStore(options: { readonly nowMs: () => number; readonly view?: View; readonly watchCommitsMax?: number }): MemoryStore {
   let view = options.view ?? emptyView();
   let leadership: Leadership = { isLeader: true, leaderId: 'm1', term: 1 };
   let proposals = 0;
+  let failing: { left: number; readonly error: AppError } | null = null;
   let isClosed = false;
-  const commits: Commit[] = [];
+  const watchLog = new WatchLog({ commitsMax: options.watchCommitsMax ?? 1000, revision: view.revision });
   const listeners = new Set<(commit: Commit) => void>();
   const leadershipListeners = new Set<(leadership: Leadership) => void>();
-  const propose: ClusterStore['propose'] = async (changes, { requestId, fence } = {}): Promise<Outcome> => {
-    if (isClosed) throw new AppError({ code: 'MANAGER_CLOSED', message: 'the store is closed' });
+  const propose: ClusterStore['propose'] = async (changes, { requestId, fence, signal } = {}): Promise<Outcome> => {
+    refuseIfOver(isClosed, signal);
     await Promise.resolve();
+    if (isClosed) throw closed();
     if (!leadership.isLeader || (fence !== undefined && fence !== leadership.term)) throw new AppError({ code: 'MANAGER_NOT_LEADER', message: 'another term has begun' });
+    if (new TextEncoder().encode(JSON.stringify(changes)).length > limits.objectBytesMax) throw new AppError({ code: 'MANAGER_OBJECT_TOO_LARGE', message: 'the change is too large' });
     proposals += 1;
+    if (failing !== null && failing.left > 0) {
+      failing.left -= 1;
+      throw failing.error;
+    }
     const applied = applyEntry(view, view.revision + 1, { requestId: requestId ?? `request-${proposals}`, timeMs: options.nowMs(), changes });
     view = applied.view;
-    const commit = { revision: view.revision, view, events: applied.events };
-    commits.push(commit);
-    for (const listener of [...listeners]) listener(commit);
+    if (applied.events.length > 0) {
+      const commit = { revision: view.revision, view, events: applied.events };
+      watchLog.add(commit);
+      for (const listener of listeners) listener(commit);
+    }
+    refuseIfOver(false, signal);
     return applied.outcome;
   };
   return {
     propose,
     view: () => view,
-    read: async () => view,
+    read: async ({ signal } = {}) => {
+      if (isClosed) throw closed();
+      signal?.throwIfAborted();
+      return view;
+    },
     onCommit: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    watch: (watchOptions) => watchCommits({ commits, listeners, ...watchOptions }),
+    watch: ({ fromRevision, signal }) => watchLog.watch(fromRevision, signal),
     leadership: () => leadership,
     onLeadership: (listener) => {
       leadershipListeners.add(listener);
@@ -53,33 +74,24 @@ export function memoryStore(options: { readonly nowMs: () => number; readonly vi
     close: async () => {
       isClosed = true;
       listeners.clear();
+      watchLog.close();
     },
     setLeader: (isLeader) => {
       leadership = { isLeader, leaderId: isLeader ? 'm1' : 'm2', term: leadership.term + 1 };
-      for (const listener of [...leadershipListeners]) listener(leadership);
+      for (const listener of leadershipListeners) listener(leadership);
+    },
+    failNext: (count, error) => {
+      failing = { left: count, error };
     },
     proposals: () => proposals,
   };
 }
 
-async function* watchCommits(options: { readonly commits: readonly Commit[]; readonly listeners: Set<(commit: Commit) => void>; readonly fromRevision: number; readonly signal: AbortSignal }): AsyncGenerator<Commit> {
-  let next = options.commits.findIndex((one) => one.revision > options.fromRevision);
-  if (next < 0) next = options.commits.length;
-  while (!options.signal.aborted) {
-    const commit = options.commits[next];
-    if (commit !== undefined) {
-      next += 1;
-      yield commit;
-      continue;
-    }
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        options.listeners.delete(wake);
-        options.signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      options.listeners.add(wake);
-      options.signal.addEventListener('abort', wake);
-    });
-  }
+function refuseIfOver(isClosed: boolean, signal: AbortSignal | undefined): void {
+  if (isClosed) throw closed();
+  if (signal?.aborted === true) throw new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the caller gave up waiting', cause: signal.reason });
+}
+
+function closed(): AppError {
+  return new AppError({ code: 'MANAGER_CLOSED', message: 'the store is closed' });
 }
