@@ -69,6 +69,8 @@ export async function openPeerTransport(options: PeerTransportOptions): Promise<
 function acceptOn(server: Server, options: PeerTransportOptions, incoming: Set<WebSocket>): void {
   const doors = new Map(peerLanes.map((lane) => [lane, new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: laneLimits[lane].messageBytesMax })]));
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    // NOTE: from here on the socket is ours. Who resets it before it is a WebSocket would end the process with an error that nobody hears.
+    socket.on('error', (error) => options.log.warn('peer.error', { error: error.message }));
     const lane = peerLanes.find((one) => one === request.headers['x-flotilla-lane']);
     const from = request.headers['x-flotilla-member'];
     const door = lane === undefined ? undefined : doors.get(lane);
@@ -148,11 +150,15 @@ class Dialler {
     });
     outgoing.socket = socket;
     socket.on('open', () => {
-      outgoing.isOpen = true;
-      outgoing.retryMs = backoffMs.first;
       // NOTE: a certificate of this cluster is not enough: it must be the member's that was dialled.
       const raw: unknown = Reflect.get(socket, '_socket');
-      if (security !== null && !(raw instanceof TLSSocket && security.memberOf(raw) === member)) socket.terminate();
+      if (security !== null && !(raw instanceof TLSSocket && security.memberOf(raw) === member)) {
+        this.#options.log.warn('peer.other-member', { dialled: member, address: peer.address });
+        socket.terminate();
+        return;
+      }
+      outgoing.isOpen = true;
+      outgoing.retryMs = backoffMs.first;
     });
     socket.on('error', () => undefined);
     socket.on('close', () => {
