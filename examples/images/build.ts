@@ -20,7 +20,7 @@ const here = import.meta.dirname;
 const cacheDir = process.env['DEMO_IMAGES_DIR'] ?? '/var/cache/flotilla/demo-images';
 const run = promisify(execFile);
 
-type Built = { readonly recipe: Recipe; readonly layers: readonly Layer[]; readonly version: string; readonly packages: readonly DebianPackage[] };
+type Built = { readonly recipe: Recipe; readonly layers: readonly Layer[]; readonly version: string; readonly suite: string | null; readonly packages: readonly DebianPackage[] };
 
 async function main(args: readonly string[]): Promise<void> {
   const names = args.filter((one) => one !== '--unless-public');
@@ -37,7 +37,7 @@ async function main(args: readonly string[]): Promise<void> {
     if (await isDone(recipe, stamp, registry)) continue;
     const began = performance.now();
     const image = await build(recipe, built);
-    const tags = [...new Set([...recipe.tags(image.version), ...(used.get(recipe.name) ?? [])])];
+    const tags = [...new Set([...recipe.tags(image.version, image.suite), ...(used.get(recipe.name) ?? [])])];
     const digest = await pushImage(registry, `library/${recipe.name}`, tags, image.layers, recipe.settings(image.version));
     await writeFile(stampFile(recipe), stamp);
     const megabytes = image.layers.reduce((sum, layer) => sum + layer.blob.length, 0) / 1e6;
@@ -79,8 +79,9 @@ async function make(recipe: Recipe, built: Map<string, Promise<Built>>): Promise
     await recipe.finish(root);
     if (recipe.name !== 'busybox') await removeMergedLinks(root, recipe);
     const layer = await layerOf(root, recipe.ownerOf, recipe.modes);
-    const version = 'fixed' in recipe.version ? recipe.version.fixed : upstreamVersion(closure, recipe.version.package);
-    return { recipe, layers: [...(base?.layers ?? []), layer], version, packages: [...(base?.packages ?? []), ...packages] };
+    const release = await releaseOf(root);
+    const version = versionOf(recipe, closure, release);
+    return { recipe, layers: [...(base?.layers ?? []), layer], version, suite: base?.suite ?? release.get('VERSION_CODENAME') ?? null, packages: [...(base?.packages ?? []), ...packages] };
   } finally {
     await rm(root, { recursive: true, force: true });
   }
@@ -111,6 +112,17 @@ async function prune(root: string): Promise<void> {
   for (const dir of ['usr/share/doc', 'usr/share/man', 'usr/share/info', 'usr/share/lintian', 'usr/share/locale', 'usr/share/bug', 'usr/share/bash-completion', 'usr/share/doc-base', 'var/cache/apt', 'usr/lib/x86_64-linux-gnu/gconv', 'usr/lib/aarch64-linux-gnu/gconv', 'usr/share/perl', 'usr/share/perl5', 'etc/cron.daily', 'etc/logrotate.d', 'etc/systemd', 'usr/lib/systemd/system', 'usr/share/ieee-data', 'var/run', 'var/lock']) {
     await rm(join(root, dir), { recursive: true, force: true });
   }
+}
+
+function versionOf(recipe: Recipe, closure: readonly DebianPackage[], release: ReadonlyMap<string, string>): string {
+  if (recipe.version === 'release') return release.get('VERSION_ID') ?? 'unknown';
+  return 'fixed' in recipe.version ? recipe.version.fixed : upstreamVersion(closure, recipe.version.package);
+}
+
+async function releaseOf(root: string): Promise<ReadonlyMap<string, string>> {
+  const file = join(root, 'usr/lib/os-release');
+  if (!existsSync(file)) return new Map();
+  return new Map(Array.from((await readFile(file, 'utf8')).matchAll(/^(\w+)="?([^"\n]*)"?$/gm), (match) => [match[1] ?? '', match[2] ?? '']));
 }
 
 function upstreamVersion(closure: readonly DebianPackage[], name: string): string {

@@ -1,4 +1,4 @@
-import { chmod, copyFile, link, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,9 +21,10 @@ export type Recipe = {
   readonly ownerOf: (path: string) => Owner;
   readonly modes: Readonly<Record<string, number>>;
   readonly settings: (version: string) => ImageSettings;
-  /** The package whose version gives the tags, or a fixed version. */
-  readonly version: { readonly package: string } | { readonly fixed: string };
-  readonly tags: (version: string) => readonly string[];
+  /** The package whose version gives the tags, or a fixed version, or that of the release (/etc/os-release). */
+  readonly version: { readonly package: string } | { readonly fixed: string } | 'release';
+  /** `suite` is the release's code name, as `bookworm`; null in an image without one. */
+  readonly tags: (version: string, suite: string | null) => readonly string[];
 };
 
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -31,7 +32,7 @@ const byRoot = (): Owner => ({ uid: 0, gid: 0 });
 const under = (dir: string, owner: Owner) => (name: string): Owner => (name === dir || name.startsWith(`${dir}/`) ? owner : byRoot());
 const files = join(import.meta.dirname, 'files');
 /** Packages that only package scripts need, or that are large and unused here. */
-const maintenance = ['adduser', 'debconf', 'dpkg', 'init-system-helpers', 'install-info', 'libsemanage-common', 'libsemanage2', 'libsepol2', 'lsb-base', 'passwd', 'perl', 'perl-base', 'perl-modules-5.36', 'perl-modules-5.38', 'sensible-utils', 'sysvinit-utils', 'ucf', 'usrmerge', 'usr-is-merged', 'tar', 'libdb5.3', 'libgdbm6', 'libgdbm-compat4', 'libperl5.36', 'libperl5.38', 'libperl5.38t64', 'gcc-12-base', 'gcc-14-base', 'libpam-modules', 'libpam-modules-bin', 'libpam-runtime', 'iproute2', 'libbpf1', 'libelf1', 'libxtables12', 'libmnl0', 'libcap2-bin', 'libtirpc3', 'libtirpc-common'];
+const maintenance = ['adduser', 'debconf', 'dpkg', 'init-system-helpers', 'install-info', 'libsemanage-common', 'libsemanage2', 'libsepol2', 'lsb-base', 'passwd', 'perl', 'perl-base', 'perl-modules-5.36', 'perl-modules-5.38', 'perl-modules-5.40', 'sensible-utils', 'sysvinit-utils', 'ucf', 'usrmerge', 'usr-is-merged', 'tar', 'libdb5.3', 'libgdbm6', 'libgdbm6t64', 'libgdbm-compat4', 'libgdbm-compat4t64', 'libperl5.36', 'libperl5.38', 'libperl5.38t64', 'libperl5.40', 'gcc-12-base', 'gcc-14-base', 'libpam-modules', 'libpam-modules-bin', 'libpam-runtime', 'iproute2', 'libbpf1', 'libelf1', 'libxtables12', 'libmnl0', 'libcap2-bin', 'libtirpc3', 'libtirpc-common'];
 
 export const recipes: readonly Recipe[] = [busybox(), debian(), node(), nginx(), postgres(), redis()];
 
@@ -43,11 +44,8 @@ function busybox(): Recipe {
     dropped: ['gcc-12-base', 'gcc-14-base', 'libgcc-s1', 'libcrypt1'],
     finish: async (root) => {
       await keepOnly(root, /^(bin|lib|lib64|usr)(\/|$)/);
+      await outOfUsr(root);
       const binary = join(root, 'bin', 'busybox');
-      if ((await namesIn(join(root, 'usr', 'bin'))).includes('busybox')) {
-        await mkdir(join(root, 'bin'), { recursive: true });
-        await copyFile(join(root, 'usr', 'bin', 'busybox'), binary);
-      }
       await keepLibraries(root, ['ld-linux', 'libc.so', 'libresolv.so', 'libm.so', 'libnss_', 'libcrypt.so']);
       const applets = (await runInside(root, binary, ['--list'])).split('\n').filter((name) => name !== '' && name !== 'busybox');
       for (const name of applets) await link(binary, join(root, 'bin', name));
@@ -80,8 +78,8 @@ function debian(): Recipe {
     ownerOf: byRoot,
     modes: { tmp: 0o1777, 'var/tmp': 0o1777, root: 0o700 },
     settings: () => ({ env: [path], cmd: ['bash'] }),
-    version: { fixed: '12' },
-    tags: () => ['latest', 'bookworm', 'bookworm-slim', 'stable', 'stable-slim', '12', '12-slim'],
+    version: 'release',
+    tags: (version, suite) => ['latest', 'stable', 'stable-slim', ...versionTags(version, ['', '-slim']), ...suiteTags(suite, ['', '-slim'])],
   };
 }
 
@@ -105,7 +103,7 @@ function node(): Recipe {
     modes: {},
     settings: () => ({ env: [path, `NODE_VERSION=${version}`], entrypoint: ['docker-entrypoint.sh'], cmd: ['node'] }),
     version: { fixed: version },
-    tags: () => ['latest', 'lts', 'slim', 'lts-slim', ...versionTags(version, ['', '-slim', '-bookworm', '-bookworm-slim'])],
+    tags: (_, suite) => ['latest', 'lts', 'slim', 'lts-slim', ...versionTags(version, ['', '-slim', ...suiteTags(suite, ['', '-slim']).map((one) => `-${one}`)])],
   };
 }
 
@@ -132,7 +130,7 @@ function nginx(): Recipe {
     modes: {},
     settings: (version) => ({ env: [path, `NGINX_VERSION=${version}`], entrypoint: ['/docker-entrypoint.sh'], cmd: ['nginx', '-g', 'daemon off;'], exposed: ['80/tcp'], stopSignal: 'SIGQUIT' }),
     version: { package: 'nginx' },
-    tags: (version) => ['latest', 'stable', 'mainline', ...versionTags(version, ['', '-bookworm'])],
+    tags: (version, suite) => ['latest', 'stable', 'mainline', ...withSuite(version, suite)],
   };
 }
 
@@ -142,7 +140,7 @@ function postgres(): Recipe {
     name: 'postgres',
     base: 'debian',
     packages: ['postgresql', 'tzdata'],
-    dropped: [...maintenance, 'libllvm14', 'libllvm17t64', 'libllvm17', 'libz3-4', 'locales', 'libc-l10n', 'postgresql', 'postgresql-common', 'postgresql-client-common', 'libjson-perl', 'ssl-cert', 'openssl', 'logrotate', 'cron'],
+    dropped: [...maintenance, 'libllvm14', 'libllvm17', 'libllvm17t64', 'libllvm19', 'libz3-4', 'locales', 'libc-l10n', 'postgresql', 'postgresql-common', 'postgresql-client-common', 'libjson-perl', 'ssl-cert', 'openssl', 'logrotate', 'cron'],
     finish: async (root) => {
       const major = (await readdir(join(root, 'usr/lib/postgresql')))[0] ?? '';
       await rm(join(root, 'usr/lib/postgresql', major, 'lib/bitcode'), { recursive: true, force: true });
@@ -166,7 +164,7 @@ function postgres(): Recipe {
       stopSignal: 'SIGINT',
     }),
     version: { package: 'libpq5' },
-    tags: (version) => ['latest', 'bookworm', ...versionTags(version, ['', '-bookworm'])],
+    tags: (version, suite) => ['latest', ...suiteTags(suite, ['']), ...withSuite(version, suite)],
   };
 }
 
@@ -189,7 +187,7 @@ function redis(): Recipe {
     modes: {},
     settings: (version) => ({ env: [path, `REDIS_VERSION=${version}`], entrypoint: ['docker-entrypoint.sh'], cmd: ['redis-server'], workingDir: '/data', exposed: ['6379/tcp'], volumes: ['/data'] }),
     version: { package: 'redis-server' },
-    tags: (version) => ['latest', 'bookworm', ...versionTags(version, ['', '-bookworm'])],
+    tags: (version, suite) => ['latest', ...suiteTags(suite, ['']), ...withSuite(version, suite)],
   };
 }
 
@@ -201,6 +199,14 @@ function majorOf(version: string): string {
 function versionTags(version: string, suffixes: readonly string[]): string[] {
   const parts = version.split('.');
   return parts.flatMap((_, index) => suffixes.map((suffix) => `${parts.slice(0, index + 1).join('.')}${suffix}`));
+}
+
+function suiteTags(suite: string | null, suffixes: readonly string[]): string[] {
+  return suite === null ? [] : suffixes.map((suffix) => `${suite}${suffix}`);
+}
+
+function withSuite(version: string, suite: string | null): string[] {
+  return versionTags(version, ['', ...suiteTags(suite, ['']).map((one) => `-${one}`)]);
 }
 
 type Account = { readonly name: string; readonly id: number; readonly home: string; readonly shell: string };
@@ -243,6 +249,14 @@ async function namesIn(dir: string): Promise<string[]> {
     return await readdir(dir);
   } catch {
     return [];
+  }
+}
+
+/** Debian 13 ships under /usr what lay beside it before; the programs' loader is still found at /lib64. */
+async function outOfUsr(root: string): Promise<void> {
+  for (const top of ['bin', 'lib', 'lib64']) {
+    if ((await namesIn(join(root, top))).length > 0 || (await namesIn(join(root, 'usr', top))).length === 0) continue;
+    await rename(join(root, 'usr', top), join(root, top));
   }
 }
 
