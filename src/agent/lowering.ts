@@ -41,7 +41,9 @@ export function namespaceOwner(assigned: AssignedTask, assignment: Assignment): 
 function findNeighbour(assigned: AssignedTask, choice: string, assignment: Assignment): AssignedTask | undefined {
   const [kind = '', name = ''] = choice.split(/:(.*)/s);
   if (kind === 'service') {
-    return assignment.tasks.filter((one) => one.service.projectName === assigned.service.projectName && one.service.name === name && one.task.desired !== 'removed').sort((a, b) => a.task.slot - b.task.slot)[0];
+    const tasks = assignment.tasks.filter((one) => one.service.projectName === assigned.service.projectName && one.service.name === name && one.task.desired !== 'removed').sort((a, b) => a.task.slot - b.task.slot);
+    // Which one was decided at the gate; while one replaces another, both are here.
+    return tasks.find((one) => assigned.task.joins.includes(one.task.containerId)) ?? tasks[0];
   }
   return assignment.tasks.find((one) => one.task.containerName === name || one.task.containerId === name);
 }

@@ -11,6 +11,7 @@ import type { HealthScheduler } from '../health/health-scheduler.ts';
 import { rotateLogs } from '../logs/log-keeper.ts';
 import { readLogs } from '../logs/log-reader.ts';
 import { adopt, lostExitCode } from './adopt.ts';
+import { looksAround, makeAhead } from './ahead.ts';
 import { clearFinishedRun, destroyRun } from './clear-run.ts';
 import { createContainer, restoreSecrets } from './create.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -152,9 +153,13 @@ class Room {
     if (this.#names.has(spec.name)) throw new AppError({ code: 'ENGINE_CONTAINER_NAME', message: `the name ${spec.name} is taken by another container of this node`, hint: `remove that one, or choose another container_name` });
     this.#names.add(spec.name);
     try {
-      const entry = await createContainer(this.#context, id, spec, async (made) => {
-        this.#entries.set(id, made);
-        await this.#launch(made);
+      const entry = await createContainer(this.#context, id, spec, {
+        begin: async (made) => {
+          this.#entries.set(id, made);
+          if (looksAround(made)) await makeAhead(this.#context, made);
+          else await this.#launch(made);
+        },
+        forget: () => this.#entries.delete(id),
       });
       this.emit({ kind: 'created', containerId: id, timeMs: entry.state.createdMs });
       return infoOf(entry);

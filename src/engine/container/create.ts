@@ -15,11 +15,14 @@ import type { StoredState } from './stored-state.ts';
 
 const secretsBytesMax = 256 * 1024 * 1024;
 
+/** What the room of all containers does with a new one: `begin` enters it and makes what runs, `forget` takes it out again. */
+export type Entering = { readonly begin: (entry: Entry) => Promise<void>; readonly forget: () => void };
+
 /**
  * Makes a container: directory, state `creating`, volumes, files, the runtime's process, and last the state `ready`, durably.
  * Whatever fails on the way, or a death of this process, leaves nothing (at the latest after the next `open`).
  */
-export async function createContainer(context: EngineContext, id: string, wanted: ContainerSpec, launch: (entry: Entry) => Promise<void>): Promise<Entry> {
+export async function createContainer(context: EngineContext, id: string, wanted: ContainerSpec, entering: Entering): Promise<Entry> {
   const { layout, failpoint } = context;
   if (!/^[0-9a-f]{64}$/.test(id)) throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `${JSON.stringify(id)} is no container id: it must be 64 hexadecimal characters` });
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,253}$/.test(wanted.name)) throw new AppError({ code: 'ENGINE_CONTAINER_NAME', message: `${JSON.stringify(wanted.name)} is no name of a container`, hint: 'letters, digits, "_", "." and "-", beginning with a letter or digit' });
@@ -36,7 +39,7 @@ export async function createContainer(context: EngineContext, id: string, wanted
     writeQuick(layout.state(id), JSON.stringify(state));
     failpoint('create:state');
     // The disk is waited for while the runtime works.
-    const [spoken, launched] = await Promise.allSettled([writeFileDurable(layout.spec(id), encodeSpec(spec)), makeParts(context, entry, launch)]);
+    const [spoken, launched] = await Promise.allSettled([writeFileDurable(layout.spec(id), encodeSpec(spec)), makeParts(context, entry, entering.begin)]);
     if (launched.status === 'rejected') throw launched.reason;
     if (spoken.status === 'rejected') throw spoken.reason;
     failpoint('create:spec');
@@ -48,12 +51,12 @@ export async function createContainer(context: EngineContext, id: string, wanted
     failpoint('create:ready');
     return entry;
   } catch (error) {
-    await undo(context, entry);
+    await undo(context, entry, entering.forget);
     throw error;
   }
 }
 
-async function makeParts(context: EngineContext, entry: Entry, launch: (entry: Entry) => Promise<void>): Promise<void> {
+async function makeParts(context: EngineContext, entry: Entry, begin: Entering['begin']): Promise<void> {
   const slot = entry.spec.labels[slotLabel];
   const targets = new Map([...entry.spec.mounts.flatMap((one) => (one.kind === 'volume' ? [{ volumeName: one.volumeName, target: one.target }] : [])), ...entry.state.imageVolumes].map((one) => [one.volumeName, normalizePath(one.target)]));
   for (const name of entry.state.anonymousVolumes) {
@@ -63,15 +66,17 @@ async function makeParts(context: EngineContext, entry: Entry, launch: (entry: E
   context.failpoint('create:volumes');
   writeFiles(context, entry, () => true);
   context.failpoint('create:files');
-  await launch(entry);
+  await begin(entry);
 }
 
-async function undo(context: EngineContext, entry: Entry): Promise<void> {
+async function undo(context: EngineContext, entry: Entry, forget: () => void): Promise<void> {
   const { layout } = context;
   await destroyRun(context, entry.id);
   await context.rootfs.remove(entry.id);
   removeQuick(layout.secrets(entry.id));
   await removeTree(layout.container(entry.id));
+  // NOTE: as long as the container is known, it counts as one that mounts its volumes.
+  forget();
   for (const name of entry.state.anonymousVolumes) await context.volumes.remove(name).catch((error: unknown) => context.log.warn('engine.undo-volume', { volume: name, error: String(error) }));
 }
 

@@ -84,11 +84,16 @@ async function source(context: EngineContext, entry: Entry, root: Rootfs, mount:
       return { kind: facts.isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly, isRecursive: mount.isRecursive, propagation: mount.propagation } };
     }
     case 'volume': {
-      const { path, readOnly } = await context.volumes.use(mount.volumeName, { root: mount.noCopy ? null : root, target, subpath: mount.subpath });
+      const { path, readOnly } = await context.volumes.use(mount.volumeName, { root: mount.noCopy || hasRun(entry) ? null : root, target, subpath: mount.subpath });
       const isDirectory = factsQuick(path)?.isDirectory === true;
       return { kind: isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly || readOnly, isRecursive: true, propagation: 'rprivate' } };
     }
   }
+}
+
+/** What the image has is given to an empty volume once, with the first start. */
+function hasRun(entry: Entry): boolean {
+  return entry.state.run !== null;
 }
 
 /** Makes the place of each mount, outer ones first; a place inside an outer mount is made in what is mounted there. */
@@ -107,7 +112,7 @@ function placeMounts(root: Rootfs, wanted: readonly Wanted[]): ResolvedMount[] {
 }
 
 /** Errors: ENGINE_MOUNT_TARGET for the root and all of /proc. */
-function mountable(target: string): string {
+export function mountable(target: string): string {
   if (target === '/' || target === '/proc' || target.startsWith('/proc/')) throw new AppError({ code: 'ENGINE_MOUNT_TARGET', message: `nothing can be mounted on ${target}` });
   return target;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { VolumeInfo } from '../../model/container.ts';
-import { ensureDir, listDir, readTextIfThere, removeTree, renameDurable, writeFileDurable } from '../../os/files.ts';
+import { ensureDir, listDir, readTextIfThere, removeTree, renameDurable, renamePath, writeFileDurable } from '../../os/files.ts';
 import { closeFd } from '../../os/fd-ops.ts';
 import { listMounts, mount, mountFlags, unmountAll } from '../../os/mount.ts';
 import { factsQuick, listQuick, setOwnerAndMode } from '../../os/quick-files.ts';
@@ -17,7 +17,8 @@ import { volumeMount } from './mount-options.ts';
 export type LocalVolumes = Volumes & {
   /**
    * The path to mount: the volume is made where it is missing, mounted where its options say so, and filled from what the image
-   * has at `target` (`root` is the container's file system; null: never) if it was never used before.
+   * has at `target` (`root` is the container's file system; null: never) if it is empty. Called by each container at its start:
+   * what a dependency was to put there is there by then.
    */
   readonly use: (name: string, options: { readonly root: Rootfs | null; readonly target: string; readonly subpath: string | null }) => Promise<{ readonly path: string; readonly readOnly: boolean }>;
   /** Unmounts what a volume's options mounted once no container has it. */
@@ -28,7 +29,8 @@ export type LocalVolumes = Volumes & {
   readonly settle: () => Promise<void>;
 };
 
-type Stored = { readonly version: 1; readonly driver: 'local'; readonly labels: Readonly<Record<string, string>>; readonly options: Readonly<Record<string, string>>; readonly createdMs: number; readonly isFilled: boolean };
+/** NOTE: `isFilled` says nothing any more; versions that wrote it take a volume without it for a damaged one. */
+type Stored = { readonly version: 1; readonly driver: 'local'; readonly labels: Readonly<Record<string, string>>; readonly options: Readonly<Record<string, string>>; readonly createdMs: number; readonly isFilled: false };
 
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
 export const anonymousLabel = 'com.docker.volume.anonymous';
@@ -38,7 +40,8 @@ export const slotLabel = 'io.flotilla.slot';
 export const targetLabel = 'io.flotilla.target';
 
 /**
- * dataRoot/volumes/<name>/volume.json and /_data. `_data.new` is a fill in progress, `.<name>.gone` a removal in progress.
+ * dataRoot/volumes/<name>/volume.json and /_data. `_data.new` is a copy in progress, `_data.fill` a whole one that is being moved into
+ * `_data`, `.<name>.gone` a removal in progress.
  * `usersOf` answers the names of containers that mount a volume.
  */
 export function localVolumes(options: { readonly root: string; readonly clock: Clock; readonly usersOf: (name: string) => readonly string[] }): LocalVolumes {
@@ -73,10 +76,8 @@ export function localVolumes(options: { readonly root: string; readonly clock: C
     return stored;
   };
 
-  const fill = async (name: string, stored: Stored, root: Rootfs, target: string): Promise<void> => {
-    if (stored.isFilled) return;
-    if (Object.keys(stored.options).length === 0 && listQuick(dataOf(name)).length === 0) await copyUp(root, target, dirOf(name));
-    await write(name, { ...stored, isFilled: true });
+  const fill = async (name: string, root: Rootfs, target: string): Promise<void> => {
+    if (listQuick(dataOf(name)).length === 0) await copyUp(root, target, { dir: dirOf(name), isShared: options.usersOf(name).length > 1 });
   };
 
   const release = async (name: string): Promise<void> => {
@@ -112,7 +113,10 @@ export function localVolumes(options: { readonly root: string; readonly clock: C
         const stored = (await read(name)) ?? (await createHere({ name, driver: 'local', labels: {}, options: {} }));
         const wanted = volumeMount(name, stored.options);
         if (wanted !== null) mountOnce(dataOf(name), wanted);
-        else if (root !== null) await fill(name, stored, root, target);
+        else {
+          await moveFill(dirOf(name));
+          if (root !== null && Object.keys(stored.options).length === 0) await fill(name, root, target);
+        }
         // NOTE: a read-only volume is mounted read-only in the container too: a bind does not inherit it.
         const readOnly = wanted !== null && (wanted.flags & mountFlags.readOnly) !== 0;
         return { path: subpath === null || subpath === '' ? dataOf(name) : subpathOf(name, dataOf(name), subpath), readOnly };
@@ -126,6 +130,7 @@ export function localVolumes(options: { readonly root: string; readonly clock: C
         else {
           await removeTree(join(dirOf(name), '_data.new'));
           if (factsQuick(dataOf(name)) === null) await ensureDir(dataOf(name), 0o755);
+          await moveFill(dirOf(name));
         }
       }
     },
@@ -144,13 +149,14 @@ async function discard(root: string, name: string): Promise<void> {
 }
 
 /**
- * Copies what the image has at `target`, with owners, modes and times, into a new directory that then takes the place of the empty
- * one: a crash leaves either. The source is read through a descriptor inside the container's root, before anything runs there.
+ * Copies what the image has at `target`, with owners, modes and times. Only where no other container has the volume is the empty
+ * directory itself replaced; one that others may have mounted, or have prepared for this container, stays and gets the content. A
+ * crash leaves nothing of it or, after the next `settle`, all. The source is read through a descriptor inside the container's root.
  */
-async function copyUp(root: Rootfs, target: string, volumeDir: string): Promise<void> {
+async function copyUp(root: Rootfs, target: string, volume: { readonly dir: string; readonly isShared: boolean }): Promise<void> {
   const source = openDirInside(root, target);
   if (source === null) return;
-  const fresh = join(volumeDir, '_data.new');
+  const fresh = join(volume.dir, '_data.new');
   try {
     await removeTree(fresh);
     await ensureDir(fresh, 0o755);
@@ -161,10 +167,20 @@ async function copyUp(root: Rootfs, target: string, volumeDir: string): Promise<
     });
     const { code } = await child.ended;
     if (code !== 0) throw new AppError({ code: 'ENGINE_MOUNT_TARGET', message: `what the image has at ${target} can't be copied into the volume: ${complaint.trim()}` });
-    await renameDurable(fresh, join(volumeDir, '_data'));
+    await renameDurable(fresh, join(volume.dir, volume.isShared ? '_data.fill' : '_data'));
+    if (volume.isShared) await moveFill(volume.dir);
   } finally {
     closeFd(source);
   }
+}
+
+/** What a container wrote meanwhile under the same name stays as it wrote it. */
+async function moveFill(dir: string): Promise<void> {
+  const [fill, data] = [join(dir, '_data.fill'), join(dir, '_data')];
+  if (factsQuick(fill) === null) return;
+  const there = new Set(listQuick(data));
+  for (const name of listQuick(fill)) if (!there.has(name)) await renamePath(join(fill, name), join(data, name));
+  await removeTree(fill);
 }
 
 function mountOnce(target: string, wanted: { readonly source: string; readonly type: string; readonly flags: number; readonly data: string }): void {

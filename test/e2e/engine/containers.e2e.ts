@@ -265,7 +265,7 @@ describe('volumes', () => {
     writeFileSync(file, 'bound file');
     const bind = { kind: 'bind' as const, source: file, target: '/etc/one.txt', readOnly: true, propagation: 'rprivate', createHostPath: false, isRecursive: true };
     expect((await runOnce({ mounts: [bind], command: ['sh', '-c', 'cat /etc/one.txt; echo x > /etc/one.txt'] }))).toMatchObject({ exitCode: 1 });
-    await expect(engine.containers.create(newId(), specOf({ mounts: [{ ...bind, source: join(roots.dataRoot, 'nope') }] }))).rejects.toMatchObject({ code: 'ENGINE_MOUNT_SOURCE' });
+    await expect(started({ mounts: [{ ...bind, source: join(roots.dataRoot, 'nope') }] })).rejects.toMatchObject({ code: 'ENGINE_MOUNT_SOURCE' });
     expect(statSync(file).size).toBe(10);
   });
 });
