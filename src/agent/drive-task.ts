@@ -232,20 +232,30 @@ export class TaskDriver {
 
   #considerRestart(): void {
     const container = this.#container();
-    if (container === null) return;
+    if (container !== null) this.#restartByPolicy(container);
+  }
+
+  /** True: it will be started again after the policy's wait. False: the policy has given it up. */
+  #restartByPolicy(container: ContainerInfo): boolean {
     const memory = this.#memory();
     const decision = this.#host.decideRestart(this.#assigned, container, memory);
     if (decision === null) {
       this.#remember({ hasGivenUp: true });
-      return;
+      return false;
     }
-    const cancel = this.#host.clock.after(decision.delayMs, () => {
+    this.#cancelRestart = this.#host.clock.after(decision.delayMs, () => {
       this.#cancelRestart = null;
+      this.#failure = null;
       // As a new wish: the next step is then a start.
       this.#remember({ fulfilled: null, restarts: memory.restarts + 1, history: decision.history });
       this.kick();
     }, true);
-    this.#cancelRestart = cancel;
+    return true;
+  }
+
+  /** A container that has run, and that no command asks for anew: what starts it is the policy (or the end of a reboot). */
+  #isStartedByPolicy(step: string, container: ContainerInfo | null): container is ContainerInfo {
+    return step === 'start' && this.#assigned.task.desired === 'running' && container !== null && container.startedMs !== null && this.#memory().fulfilled === null;
   }
 
   /** An adopted container that runs has fulfilled the wish, even if the write that said so was lost. */
@@ -268,6 +278,9 @@ export class TaskDriver {
     // The wish changed meanwhile: its own first step is still to be taken, and at once.
     if (failed.isOverruled) return;
     this.#failure = failure;
+    const container = this.#container();
+    // A start that fails is one more run that was too short: the policy goes on with its wait, doubled, while it has tries left.
+    if (this.#isStartedByPolicy(step, container)) this.#restartByPolicy({ ...container, exitCode: failedStartCode, finishedMs: container.startedMs });
     if (task.desired === 'removed' || task.desired === 'stopped') {
       // A removal is never given up: it is tried again, slowly.
       this.#cancelRestart = this.#host.clock.after(retryMs, () => {
@@ -290,7 +303,8 @@ export class TaskDriver {
   #state(): TaskState {
     if (this.#doing !== null) return this.#doing;
     const container = this.#container();
-    if (this.#failure !== null && (container === null || !isAlive(container))) return 'rejected';
+    const isPolicyWaiting = this.#cancelRestart !== null && this.#assigned.task.desired === 'running';
+    if (this.#failure !== null && !isPolicyWaiting && (container === null || !isAlive(container))) return 'rejected';
     if (container === null) return this.#assigned.task.desired === 'fetched' && this.#memory().fulfilled === 'fetched' ? 'fetched' : 'assigned';
     if (isAlive(container)) return 'running';
     if (this.#cancelRestart !== null) return 'restarting';
@@ -338,3 +352,5 @@ export class TaskDriver {
 }
 
 const retryMs = 5_000;
+/** As Docker says of a container whose start failed. */
+const failedStartCode = 128;
