@@ -18,6 +18,8 @@ type Job = { readonly run: (draft: Draft) => void; readonly resolve: (revision: 
 /** Others write rarely; a conflict on each of so many attempts is no accident. */
 const attemptsMax = 20;
 const leaderWaitMs = 5_000;
+/** Between attempts to write what follows from the state: twice as long each time, anew once something was written. */
+const retryMs = { first: 500, most: 30_000 };
 
 /**
  * The one writer of a leading manager. Commands and reports wait in one queue; whatever is there when its turn comes is decided
@@ -40,6 +42,10 @@ export class Planner {
   /** Commits while a proposal is under way: its own, and perhaps others'. */
   #meanwhile: Commit[] = [];
   #idle: Promise<void> = Promise.resolve();
+  /** Projects whose decisions were taken and could not be written: looked at again when the wait is over, or the store writes again. */
+  #late = new Set<string>();
+  #retryMs = retryMs.first;
+  #cancelRetry: (() => void) | null = null;
 
   constructor(options: { readonly store: ClusterStore; readonly clock: Clock; readonly random: Random; readonly log: Log }) {
     this.#store = options.store;
@@ -98,6 +104,7 @@ export class Planner {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#cancelRetry?.();
     await this.#idle;
   }
 
@@ -160,9 +167,28 @@ export class Planner {
         if (attempt >= attemptsMax) throw new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: `the change met another one ${attemptsMax} times` });
       } catch (error) {
         this.#fail(open, error);
+        this.#lookAgain(dirty);
         return null;
       }
     }
+  }
+
+  /** Nobody waits for these, so nobody would ask again. One timer for all of them: however many fail, the store is asked once a wait. */
+  #lookAgain(projects: ReadonlySet<string>): void {
+    for (const name of projects) this.#late.add(name);
+    if (this.#late.size === 0 || this.#cancelRetry !== null || this.#isClosed) return;
+    this.#cancelRetry = this.#clock.after(this.#retryMs, () => {
+      this.#takeLate();
+      this.#kick();
+    }, true);
+    this.#retryMs = Math.min(this.#retryMs * 2, retryMs.most);
+  }
+
+  #takeLate(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    for (const name of this.#late) this.#dirty.add(name);
+    this.#late.clear();
   }
 
   /** At the start and between two terms nobody leads for a moment: that is waited for, not refused. */
@@ -210,7 +236,11 @@ export class Planner {
     let revision = 0;
     try {
       const outcome = await this.#store.propose(changes, { fence: term });
-      if (outcome.kind === 'applied') revision = outcome.revision;
+      if (outcome.kind === 'applied') {
+        revision = outcome.revision;
+        this.#retryMs = retryMs.first;
+        this.#takeLate();
+      }
       return outcome.kind === 'applied';
     } finally {
       this.#isProposing = false;
@@ -221,11 +251,11 @@ export class Planner {
     }
   }
 
+  /** NOTE: deciders that fail would fail again on the same state, so only the next commit or command lets them try anew. */
   #fail(jobs: readonly Job[], error: unknown): void {
     for (const job of jobs) job.reject(error);
     const isExpected = isAppError(error) && error.code.startsWith('MANAGER_');
     if (isExpected) this.#log.warn('manager.not-proposed', { code: error.code, error: error.message });
     else this.#log.error('manager.decision-failed', { error: String(error), stack: error instanceof Error ? error.stack : undefined });
-    // NOTE: what fails once would fail again at once, so it is not queued again: the next commit or command tries anew.
   }
 }
