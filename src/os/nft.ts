@@ -1,20 +1,28 @@
-import { spawn } from 'node:child_process';
 import { AppError } from '../base/app-error.ts';
+import { type ChildEnd, run } from './spawn.ts';
 
-/** Runs one script of the nft command: one transaction, all or nothing (4–10 ms). Errors: OS_NFT with the command's own words. */
-export async function runNft(script: string): Promise<void> {
-  const child = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
-  const words: Buffer[] = [];
-  child.stderr.on('data', (chunk: Buffer) => words.length < 64 && words.push(chunk));
-  const exit = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
+/**
+ * Runs one script of the nft command: one transaction, all or nothing (4–10 ms). In: `program`, another one in tests.
+ * Errors: OS_NFT with the command's own words, or with the signal that ended it.
+ */
+export async function runNft(script: string, program: string = 'nft'): Promise<void> {
+  const end = await run([program, '-f', '-'], { input: script }).catch((cause: unknown) => {
+    const code = systemCode(cause);
+    throw new AppError({ code: 'OS_NFT', message: `the command nft could not be run: ${code ?? String(cause)}`, ...(code === 'ENOENT' ? { hint: 'apt-get install nftables' } : {}), cause });
   });
-  // NOTE: a child that ends before it has read everything breaks the pipe; its own words say why.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(script);
-  const code = await exit.catch((cause: unknown) => {
-    throw new AppError({ code: 'OS_NFT', message: 'the command nft could not be run', hint: 'apt-get install nftables', cause });
-  });
-  if (code !== 0) throw new AppError({ code: 'OS_NFT', message: `nft refused the rules: ${Buffer.concat(words).toString('utf8').trim().slice(0, 2000)}` });
+  if (end.code !== 0) throw new AppError({ code: 'OS_NFT', message: `${howItEnded(end)}${wordsOf(end.stderr)}` });
+}
+
+/** NOTE: a command that was killed has told nothing of the rules: whether the kernel took them is to be looked at. */
+function howItEnded(end: ChildEnd): string {
+  return end.signal === null ? `nft refused the rules (code ${end.code})` : `nft was ended by ${end.signal} before it said whether the kernel took the rules`;
+}
+
+function wordsOf(stderr: string): string {
+  const words = stderr.trim().slice(0, 2000);
+  return words === '' ? '' : `: ${words}`;
+}
+
+function systemCode(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }
