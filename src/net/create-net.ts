@@ -131,7 +131,7 @@ export function createNet(options: NetOptions): Net {
       await queue(async () => {
         for (const name of listNetworkNamespaces(folder)) removeNetworkNamespace(join(folder, name));
         await links.purge();
-        await forwarding.close({ hasNeighbours: filter.neighbours().length > 0 });
+        await forwarding.close(filter.guardedByOthers);
         filter.purge();
       });
       await close();

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isAppError } from '../base/app-error.ts';
+import type { IpFamily } from '../base/cidr.ts';
 import type { NftElement } from '../os/netlink-nft.ts';
 import { changeElements, deleteTable, generation, hasTable, listElements, listRules, listTables } from '../os/netlink-nft.ts';
 import { netlinkFamily, openNetlink } from '../os/netlink-socket.ts';
@@ -21,8 +22,8 @@ export type Filter = {
   readonly isUntouched: () => boolean;
   /** The elements that the kernel has now, as keys of `elementKey`; empty where there is no table. */
   readonly keysNow: () => ReadonlySet<string>;
-  /** Tables of other instances on this host. */
-  readonly neighbours: () => readonly string[];
+  /** Families whose forwarding other instances on this host guard: it was off before the first of them came. */
+  readonly guardedByOthers: () => readonly IpFamily[];
   readonly purge: () => void;
   readonly close: () => void;
 };
@@ -39,16 +40,16 @@ export function createFilter(names: KernelNames): Filter {
   let known: ReadonlyMap<string, NftElement> | null = null;
   let seenGeneration = -1;
 
-  const listIfThere = (set: string): NftElement[] => {
+  const listIfThere = (set: string, of: string = table): NftElement[] => {
     try {
-      return listElements(socket, { table, set });
+      return listElements(socket, { table: of, set });
     } catch (error) {
       // NOTE: a table that somebody took the set away from is not whole: it is made again.
       if (isAppError(error, 'OS_NETLINK')) return [];
       throw error;
     }
   };
-  const read = (): ReadonlyMap<string, NftElement> => new Map(elementSets.flatMap(listIfThere).map((one) => [elementKey(one), one]));
+  const read = (): ReadonlyMap<string, NftElement> => new Map(elementSets.flatMap((set) => listIfThere(set)).map((one) => [elementKey(one), one]));
   const isIntact = (): boolean => {
     if (!hasTable(socket, table)) return false;
     const facts = new Map(listIfThere(factsMap).map((one) => [one.key.readUInt32LE(0), one.data?.readUInt32LE(0)]));
@@ -85,7 +86,11 @@ export function createFilter(names: KernelNames): Filter {
     },
     isUntouched: () => known !== null && generation(socket) === seenGeneration,
     keysNow: () => new Set((known ?? read()).keys()),
-    neighbours: () => listTables(socket).filter((one) => one.startsWith(anyTablePrefix) && one !== table),
+    guardedByOthers: () => {
+      const others = listTables(socket).filter((one) => one.startsWith(anyTablePrefix) && one !== table);
+      const keys = others.flatMap((one) => listIfThere(setNames.guarded, one)).map((one) => elementKey(one));
+      return ([4, 6] as const).filter((family) => keys.includes(elementKey(encodeElement({ set: setNames.guarded, key: [{ kind: 'family', family }], data: null }))));
+    },
     purge: () => {
       known = null;
       deleteTable(socket, table);

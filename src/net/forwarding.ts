@@ -7,13 +7,18 @@ import { listSysctls, readSysctl, writeSysctl } from '../os/sysctl.ts';
  * The host's forwarding. Where it was off before us, it stays off between links that are not ours: a laptop must not become a
  * router because it runs containers. That it was off is noted in a file before it is switched on, so that a daemon that was
  * killed, or whose table was flushed, still knows. A reboot empties the folder, and switches forwarding off.
+ * Of several instances on a host each guards what any of them switched on: whichever goes first, the others keep the guard,
+ * and the last one switches it off.
  */
 export type Forwarding = {
-  /** Notes what is needed and is off now. Out: the families to guard, which the rules must know before `open`. */
-  readonly plan: (needed: readonly IpFamily[]) => Promise<readonly IpFamily[]>;
+  /**
+   * Notes what is needed and is off now, or is on only because another instance switched it on (`guardedByOthers`).
+   * Out: the families to guard, which the rules must know before `open`.
+   */
+  readonly plan: (needed: readonly IpFamily[], guardedByOthers: () => readonly IpFamily[]) => Promise<readonly IpFamily[]>;
   readonly open: (needed: readonly IpFamily[]) => void;
-  /** Off again where it was off, unless another instance on this host still needs it. */
-  readonly close: (options: { readonly hasNeighbours: boolean }) => Promise<void>;
+  /** Off again where it was off, unless another instance on this host needs it: then it guards it, too. */
+  readonly close: (guardedByOthers: () => readonly IpFamily[]) => Promise<void>;
 };
 
 const switches: Readonly<Record<IpFamily, string>> = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' };
@@ -27,10 +32,12 @@ export function createForwarding(runRoot: string): Forwarding {
   };
   let known: readonly IpFamily[] | null = null;
   return {
-    plan: async (needed) => {
+    plan: async (needed, guardedByOthers) => {
       known ??= await noted();
       const before = known;
-      const more = needed.filter((family) => !before.includes(family) && readSysctl(switches[family]) === '0');
+      const unknown = needed.filter((family) => !before.includes(family));
+      const others = unknown.length === 0 ? [] : guardedByOthers();
+      const more = unknown.filter((family) => others.includes(family) || readSysctl(switches[family]) === '0');
       if (more.length > 0) {
         known = families.filter((family) => before.includes(family) || more.includes(family));
         await ensureDir(runRoot);
@@ -42,9 +49,10 @@ export function createForwarding(runRoot: string): Forwarding {
       if (needed.includes(6) && readSysctl(switches[6]) === '0') keepListeningToRouters();
       for (const family of needed) writeSysctl(switches[family], '1');
     },
-    close: async ({ hasNeighbours }) => {
+    close: async (guardedByOthers) => {
       const off = await noted();
-      if (!hasNeighbours) for (const family of off) writeSysctl(switches[family], '0');
+      const others = guardedByOthers();
+      for (const family of off) if (!others.includes(family)) writeSysctl(switches[family], '0');
       await removeFile(note);
       known = null;
     },

@@ -40,7 +40,7 @@ export async function reconcile(parts: NetParts, whole: CheckedState): Promise<{
   const refused = parts.ports.hold(state.ports);
   const usable = withoutRefused(parts, state, refused.map((one) => one.port));
   const needed: readonly IpFamily[] = state.networks.some((one) => one.subnet6 !== null) ? [4, 6] : state.networks.length > 0 ? [4] : [];
-  const guarded = await forwarding.plan(needed);
+  const guarded = await forwarding.plan(needed, filter.guardedByOthers);
   const rules = await filter.make(buildElements(usable, names, guarded));
   forwarding.open(needed);
   const linkChanges = await reconcileLinks(parts, state);

@@ -25,7 +25,8 @@ export type Peer = {
 
 export type Lab = {
   readonly runRoot: string;
-  readonly newNet: (instanceId?: string) => Net;
+  /** `run`: the folder that a reboot empties, below the lab's; two instances have each their own. */
+  readonly newNet: (instanceId?: string, run?: string) => Net;
   /** A process in a namespace; without a path, on the host itself. */
   readonly peer: (namespacePath?: string) => Promise<Peer>;
   /** Another host, joined to ours by a wire: it is 192.0.2.9, ours 192.0.2.1 and 2001:db8::1. */
@@ -49,8 +50,8 @@ export function openLab(): Lab {
   run('ip link set lo up; sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0');
   return {
     runRoot: join(root, 'run'),
-    newNet: (instanceId = 'lab') => {
-      const net = createNet({ instanceId, runRoot: join(root, 'run'), clock: realClock, log: silentLog });
+    newNet: (instanceId = 'lab', run = 'run') => {
+      const net = createNet({ instanceId, runRoot: join(root, run), clock: realClock, log: silentLog });
       nets.push(net);
       return net;
     },
