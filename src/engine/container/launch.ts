@@ -1,9 +1,9 @@
 import { AppError } from '../../base/app-error.ts';
 import { processId } from '../../os/process-handle.ts';
 import type { ProcessId } from '../../os/process-handle.ts';
-import { makeDirQuick, writeQuick } from '../../os/quick-files.ts';
-import { startChild } from '../../os/spawn.ts';
-import type { Readable } from 'node:stream';
+import { makeDirQuick, readQuick, writeQuick } from '../../os/quick-files.ts';
+import { spawnAway } from '../../os/spawn-away.ts';
+import type { Away } from '../../os/spawn-away.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { Entry } from './entry.ts';
 import type { OciConfig } from './oci-types.ts';
@@ -24,26 +24,31 @@ export async function launch(context: EngineContext, entry: Entry, config: OciCo
   makeDirQuick(layout.logs(entry.id));
   writeQuick(`${bundle}/config.json`, JSON.stringify(withFilter(context, config)));
   context.failpoint('launch:config');
-  const child = startChild(monitorCommand(context, entry), {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    environment: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },
-    cwd: bundle,
-    signal: AbortSignal.timeout(launchMsMax),
-  });
-  const complaints = child.stderr === null ? Promise.resolve('') : readLine(child.stderr, false);
-  const answer = child.extra(3);
+  const complaints = `${bundle}/complaints`;
+  const monitor = startMonitor(context, entry, complaints);
   context.failpoint('launch:spawned');
-  const line = answer === null ? '' : await readLine(answer, true).catch(() => '');
-  answer?.destroy();
-  child.stderr?.destroy();
+  const line = await monitor.answer.catch(() => JSON.stringify({ data: -1, message: `no answer after ${launchMsMax / 1000} s` }));
   const { data, message } = parseAnswer(line);
   const process = data > 0 ? processId(data) : null;
   if (process !== null) {
     if (config.linux.seccomp !== undefined) context.filters?.keep(config.linux.seccomp, layout.runtimeState(entry.id));
     return process;
   }
-  const why = data > 0 ? 'its first process ended at once' : message !== '' ? message : line === '' ? await Promise.race([complaints, child.ended.then((end) => `the monitor ended with ${end.code}`, (error: unknown) => String(error))]) : line;
+  const why = data > 0 ? 'its first process ended at once' : message !== '' ? message : line !== '' ? line : readQuick(complaints)?.slice(0, messageBytesMax) || 'the monitor ended without a word';
   throw launchError(entry, runtime.name, why);
+}
+
+function startMonitor(context: EngineContext, entry: Entry, complaintsPath: string): Away {
+  try {
+    return spawnAway(monitorCommand(context, entry), {
+      environment: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },
+      cwd: context.layout.bundle(entry.id),
+      complaintsPath,
+      signal: AbortSignal.timeout(launchMsMax),
+    });
+  } catch (error) {
+    throw launchError(entry, context.runtime.name, String(error));
+  }
 }
 
 /** The filter stays in the document too: it is what was asked for. */
@@ -103,19 +108,4 @@ function parseAnswer(line: string): { readonly data: number; readonly message: s
     // Not JSON: the text itself is the complaint.
   }
   return { data: -1, message: line };
-}
-
-/** The first line, or all there is when the stream ends before one. */
-function readLine(stream: Readable, onlyFirst: boolean): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const finish = (): void => resolve(text.trim());
-    stream.on('data', (chunk: Buffer) => {
-      if (text.length < messageBytesMax) text += chunk.toString('utf8');
-      if (onlyFirst && text.includes('\n')) finish();
-    });
-    stream.once('end', finish);
-    stream.once('close', finish);
-    stream.once('error', finish);
-  });
 }

@@ -1,0 +1,51 @@
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { spawnAway } from '../../src/os/spawn-away.ts';
+
+let dir: string;
+let complaintsPath: string;
+
+beforeEach(() => {
+  dir = realpathSync(mkdtempSync(join(tmpdir(), 'flotilla-away-')));
+  complaintsPath = join(dir, 'complaints');
+});
+
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function shell(script: string, signal: AbortSignal = AbortSignal.timeout(10_000)): Promise<string> {
+  return spawnAway(['/bin/sh', '-c', script], { environment: { PATH: '/usr/bin:/bin', WORD: 'hello' }, cwd: dir, complaintsPath, signal }).answer;
+}
+
+test('the answer is the first line on descriptor 3, from a process that was forked away, while it lives on', async () => {
+  const beganMs = Date.now();
+  expect(await shell('(echo first >&3; echo second >&3; exec sleep 3) & exit 0')).toMatch(/^first/);
+  expect(Date.now() - beganMs).toBeLessThan(2_500);
+});
+
+test('it gets the environment, the directory and the file for complaints that were asked for, and no descriptor besides', async () => {
+  expect(await shell('echo "$WORD $(pwd) $(cd /proc/$$/fd; echo ?)" >&3; echo alas >&2')).toBe(`hello ${dir} 0 1 2 3`);
+  expect(readFileSync(complaintsPath, 'utf8')).toBe('alas\n');
+});
+
+test('every signal is as by default, though Node ignores some', async () => {
+  expect(await shell('grep -E "^Sig(Ign|Blk)" /proc/$$/status | tr "\\n\\t" "  " >&3; echo >&3')).toBe('SigBlk: 0000000000000000 SigIgn: 0000000000000000');
+});
+
+test('where it ends without a line the answer is empty', async () => {
+  expect(await shell('exit 3')).toBe('');
+});
+
+test('what does not exist can not be started, and the error says so', () => {
+  expect(() => spawnAway([join(dir, 'nothing')], { environment: {}, cwd: dir, complaintsPath, signal: AbortSignal.timeout(1_000) })).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+});
+
+test('its first process leaves no zombie, also when it is given up', async () => {
+  await shell('exit 0');
+  const reason = new Error('enough');
+  await expect(shell('exec sleep 60', AbortSignal.abort(reason))).rejects.toBe(reason);
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter((one) => one !== '');
+  const zombies = children.filter((pid) => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
+  expect(zombies).toEqual([]);
+});
