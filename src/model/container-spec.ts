@@ -66,7 +66,11 @@ export type ContainerSpec = {
 export type NamespaceChoice = { readonly kind: 'private' } | { readonly kind: 'host' } | { readonly kind: 'container'; readonly containerId: string };
 
 export type ContainerMount =
-  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation: string; readonly createHostPath: boolean; readonly isRecursive: boolean }
+  | {
+      readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation: string; readonly createHostPath: boolean; readonly isRecursive: boolean;
+      /** What becomes of mounts below a read-only one. Absent: read-only too where the kernel can. */
+      readonly submounts?: 'writable' | 'read-only';
+    }
   | { readonly kind: 'volume'; readonly volumeName: string; readonly target: string; readonly readOnly: boolean; readonly noCopy: boolean; readonly subpath: string | null }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes: number | null; readonly mode: number | null; readonly options: readonly string[] };
 

@@ -72,6 +72,20 @@ describe('the runtime document', () => {
     }
   });
 
+  test.for<{ readonly kernel: readonly [number, number]; readonly submounts?: 'writable' | 'read-only'; readonly isRecursive?: boolean; readonly readOnly?: boolean; readonly options: readonly string[] | 'ENGINE_UNSUPPORTED' }>([
+    { kernel: [5, 11], options: ['rbind', 'ro', 'rprivate'] },
+    { kernel: [5, 12], options: ['rbind', 'ro', 'rro', 'rprivate'] },
+    { kernel: [6, 0], submounts: 'read-only', options: ['rbind', 'ro', 'rro', 'rprivate'] },
+    { kernel: [6, 0], submounts: 'writable', options: ['rbind', 'ro', 'rprivate'] },
+    { kernel: [6, 0], isRecursive: false, options: ['bind', 'ro', 'rprivate'] },
+    { kernel: [6, 0], readOnly: false, options: ['rbind', 'rw', 'rprivate'] },
+    { kernel: [5, 11], submounts: 'read-only', options: 'ENGINE_UNSUPPORTED' },
+  ])('a read-only bind is so all the way down where the kernel can: $kernel $submounts', ({ kernel: [major, minor], options, ...more }) => {
+    const build = (): OciConfig => buildOciConfig(plainSpec(), plainImage, { ...facts, machine: { ...facts.machine, kernel: { major, minor } }, mounts: [{ kind: 'bind', source: '/srv', target: '/srv', readOnly: true, isRecursive: true, propagation: 'rprivate', ...more }] });
+    if (options === 'ENGINE_UNSUPPORTED') expect(build).toThrowError(expect.objectContaining({ code: options }));
+    else expect(build().mounts.find((one) => one.destination === '/srv')?.options).toEqual(options);
+  });
+
   test.for<[string, Partial<ContainerSpec>, string]>([
     ['no command at all', { command: [], entrypoint: [] }, 'ENGINE_CONTAINER_SPEC'],
     ['a capability that root lacks here', { capAdd: ['LINUX_IMMUTABLE'] }, 'ENGINE_CONTAINER_SPEC'],

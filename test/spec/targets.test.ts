@@ -57,6 +57,8 @@ describe('check', () => {
     ['what is false or empty asks for nothing', { oom_kill_disable: false, build: {}, models: {}, logging: {} }, [], []],
     ['a build without an image', { build: { context: '.' } }, ['refused build'], ['refused build']],
     ['a bind mount', { volumes: [{ type: 'bind', source: '/a', target: '/b' }] }, [], ['bound volumes[0].type']],
+    ['a bind that is to be read-only all the way down and is not at its top', { volumes: [{ type: 'bind', source: '/a', target: '/b', bind: { recursive: 'readonly' } }] }, ['refused volumes[0].bind'], ['bound volumes[0].type', 'refused volumes[0].bind']],
+    ['a bind that is read-only all the way down', { volumes: [{ type: 'bind', source: '/a', target: '/b', read_only: true, bind: { recursive: 'readonly' } }] }, [], ['bound volumes[0].type']],
     ['a mount of another type', { volumes: [{ type: 'npipe' }] }, ['refused volumes[0].type'], ['refused volumes[0].type']],
     ['the host\'s network', { network_mode: 'host' }, [], ['bound network_mode']],
     ['the network of a container', { network_mode: 'container:x' }, [], ['refused network_mode']],

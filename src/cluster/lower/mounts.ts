@@ -17,6 +17,7 @@ function lowerMount(assigned: AssignedTask, mount: Mount, volumeName: (volumeId:
       return [{
         kind: 'bind', source: mount.source ?? '', target, readOnly, propagation: mount.bind?.propagation ?? 'rprivate',
         createHostPath: mount.bind?.create_host_path ?? true, isRecursive: mount.bind?.recursive !== 'disabled',
+        ...(mount.bind?.recursive === 'writable' ? { submounts: 'writable' } : mount.bind?.recursive === 'readonly' ? { submounts: 'read-only' } : {}),
       }];
     case 'volume': {
       const id = mount.source === undefined ? undefined : assigned.refs?.volumes[mount.source];

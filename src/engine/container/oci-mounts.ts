@@ -3,7 +3,7 @@ import type { OciMount } from './oci-types.ts';
 
 /** A mount of the user's, with everything looked up: the source exists, the target is a path that no link leads astray. */
 export type ResolvedMount =
-  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly isRecursive: boolean; readonly propagation: string }
+  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly isRecursive: boolean; readonly propagation: string; readonly submounts?: 'writable' | 'read-only' }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes: number | null; readonly mode: number | null; readonly options: readonly string[] };
 
 const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
@@ -28,20 +28,30 @@ export function baseMounts(options: { readonly shmSizeBytes: number; readonly pr
   ];
 }
 
+/** Since Linux 5.12 one call makes a whole tree of mounts read-only. Source: mount_setattr(2). */
+export function canBeReadOnlyBelow(kernel: { readonly major: number; readonly minor: number }): boolean {
+  return kernel.major > 5 || (kernel.major === 5 && kernel.minor >= 12);
+}
+
 /** The user's mounts, outer ones first, so that none hides another by accident; a mount on a base target replaces it. */
-export function userMounts(mounts: readonly ResolvedMount[]): OciMount[] {
+export function userMounts(mounts: readonly ResolvedMount[], canReadOnlyBelow: boolean): OciMount[] {
   return mounts
     .map((mount, index) => ({ mount, index, depth: mount.target.split('/').length }))
     .sort((a, b) => a.depth - b.depth || a.index - b.index)
-    .map(({ mount }) => (mount.kind === 'bind' ? bindMount(mount) : tmpfsMount(mount)));
+    .map(({ mount }) => (mount.kind === 'bind' ? bindMount(mount, canReadOnlyBelow) : tmpfsMount(mount)));
 }
 
-function bindMount(mount: Extract<ResolvedMount, { kind: 'bind' }>): OciMount {
+function bindMount(mount: Extract<ResolvedMount, { kind: 'bind' }>, canReadOnlyBelow: boolean): OciMount {
   const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation;
   if (!propagations.includes(propagation)) {
     throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `${JSON.stringify(mount.propagation)} is no propagation of a mount (on ${mount.target})`, hint: `one of ${propagations.join(', ')}` });
   }
-  return { destination: mount.target, type: 'bind', source: mount.source, options: [mount.isRecursive ? 'rbind' : 'bind', mount.readOnly ? 'ro' : 'rw', propagation] };
+  if (mount.submounts === 'read-only' && !canReadOnlyBelow) {
+    throw new AppError({ code: 'ENGINE_UNSUPPORTED', message: `the mounts below ${mount.target} can't be made read-only by this kernel`, hint: 'it takes Linux 5.12; or leave `recursive: readonly` out' });
+  }
+  const isReadOnlyBelow = mount.readOnly && mount.isRecursive && canReadOnlyBelow && mount.submounts !== 'writable';
+  const access = mount.readOnly ? (isReadOnlyBelow ? ['ro', 'rro'] : ['ro']) : ['rw'];
+  return { destination: mount.target, type: 'bind', source: mount.source, options: [mount.isRecursive ? 'rbind' : 'bind', ...access, propagation] };
 }
 
 function tmpfsMount(mount: Extract<ResolvedMount, { kind: 'tmpfs' }>): OciMount {

@@ -1,7 +1,7 @@
 import type { ImageConfig } from '../../model/container.ts';
 import type { ContainerSpec } from '../../model/container-spec.ts';
 import { resolveCapabilities } from './capabilities.ts';
-import { baseMounts, userMounts } from './oci-mounts.ts';
+import { baseMounts, canBeReadOnlyBelow, userMounts } from './oci-mounts.ts';
 import type { ResolvedMount } from './oci-mounts.ts';
 import { resources, rlimits, sysctls } from './oci-resources.ts';
 import type { ResolvedDevice } from './oci-resources.ts';
@@ -70,7 +70,7 @@ export function buildOciConfig(spec: ContainerSpec, image: ImageConfig, facts: O
     root: { path: facts.rootfs, readonly: spec.readOnlyRootfs },
     ...(spec.namespaces.uts === 'private' ? { hostname } : {}),
     ...(spec.namespaces.uts === 'private' && spec.domainname !== null ? { domainname: spec.domainname } : {}),
-    mounts: mounts(spec, facts.mounts),
+    mounts: mounts(spec, facts),
     annotations: annotations(spec),
     linux: linux(spec, facts, capabilities),
   };
@@ -103,9 +103,9 @@ export function seccompFor(spec: Pick<ContainerSpec, 'seccomp' | 'privileged'>, 
   }
 }
 
-function mounts(spec: ContainerSpec, resolved: readonly ResolvedMount[]): OciMount[] {
+function mounts(spec: ContainerSpec, facts: OciFacts): OciMount[] {
   const { ipc, network, pid } = spec.namespaces;
-  const users = userMounts(resolved);
+  const users = userMounts(facts.mounts, canBeReadOnlyBelow(facts.machine.kernel));
   const replaced = new Set(users.map((one) => one.destination));
   const base = baseMounts({
     shmSizeBytes: spec.shmSizeBytes ?? defaultShmBytes,

@@ -81,12 +81,14 @@ async function source(context: EngineContext, entry: Entry, root: Rootfs, mount:
       if (path === null || facts === null) {
         throw new AppError({ code: 'ENGINE_MOUNT_SOURCE', message: `container ${entry.spec.name}: ${mount.source} does not exist, and is to be mounted on ${target}`, hint: `mkdir -p ${mount.source}` });
       }
-      return { kind: facts.isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly, isRecursive: mount.isRecursive, propagation: mount.propagation } };
+      // NOTE: nothing is mounted below a file, and crun refuses to look there.
+      const submounts = facts.isDirectory ? mount.submounts : 'writable';
+      return { kind: facts.isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly, isRecursive: mount.isRecursive, propagation: mount.propagation, ...(submounts === undefined ? {} : { submounts }) } };
     }
     case 'volume': {
       const { path, readOnly } = await context.volumes.use(mount.volumeName, { root: mount.noCopy || hasRun(entry) ? null : root, target, subpath: mount.subpath });
       const isDirectory = factsQuick(path)?.isDirectory === true;
-      return { kind: isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly || readOnly, isRecursive: true, propagation: 'rprivate' } };
+      return { kind: isDirectory ? 'dir' : 'file', mount: { kind: 'bind', source: path, target, readOnly: mount.readOnly || readOnly, isRecursive: true, propagation: 'rprivate', ...(isDirectory ? {} : { submounts: 'writable' }) } };
     }
   }
 }

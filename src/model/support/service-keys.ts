@@ -1,6 +1,6 @@
 import { clusterOnly, no, noted, oneOf, settled, settledOnLaptop, some, tied, yes, type KeyRow } from './table.ts';
 import {
-  addressRule, annotationRule, buildRule, cpusRule, deviceAccessRule, deviceRule, endpointModeRule, fileOwnerRule, interfaceNameRule, limitsRule, logOptionsRule, macRule, memoryRule, modeRule, mountOptionsRule, mountTypeRule,
+  addressRule, annotationRule, bindRule, buildRule, cpusRule, deviceAccessRule, deviceRule, endpointModeRule, fileOwnerRule, interfaceNameRule, limitsRule, logOptionsRule, macRule, memoryRule, modeRule, mountOptionsRule, mountTypeRule,
   networkModeRule, pidRule, portsRule, pullPolicyRule, restartRule, securityOptionRule, signalRule, sysctlsRule, updateRule,
 } from './values.ts';
 
@@ -49,10 +49,10 @@ const mounts: readonly KeyRow[] = [
   ...yes('volumes', 'volumes.[].source', 'volumes.[].target', 'volumes.[].read_only', 'tmpfs'),
   ...some(mountTypeRule, 'volumes.[].type'),
   ...settled('what it means: nothing on Linux', 'volumes.[].consistency'),
-  ...some(mountOptionsRule('bind'), 'volumes.[].bind'),
+  ...some(bindRule, 'volumes.[].bind'),
   ...yes('volumes.[].bind.create_host_path'),
   ...some(oneOf(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'], 'this is no propagation of a mount', 'use rprivate, rshared or rslave'), 'volumes.[].bind.propagation'),
-  ...some(oneOf(['enabled', 'disabled', 'writable'], 'mounts below a read-only one are not made read-only', 'use disabled: then they are not there at all'), 'volumes.[].bind.recursive'),
+  ...some(oneOf(['enabled', 'disabled', 'writable', 'readonly'], 'this says nothing of the mounts below', 'use enabled, disabled, writable or readonly'), 'volumes.[].bind.recursive'),
   ...settled('what it means: containers have no SELinux label, so that nothing has to be given another', 'volumes.[].bind.selinux'),
   ...some(mountOptionsRule('volume'), 'volumes.[].volume'),
   ...yes('volumes.[].volume.nocopy', 'volumes.[].volume.subpath'),

@@ -119,6 +119,19 @@ export function mountOptionsRule(type: string): ValueRule {
   };
 }
 
+/** As mountOptionsRule; and what is to be read-only all the way down must be so at its top, and get no mounts from elsewhere. */
+export const bindRule: ValueRule = {
+  words: `${mountOptionsRule('bind').words}; \`recursive: readonly\` beside \`read_only: true\``,
+  check: (value, place) => {
+    const { parent } = place;
+    if (isRecord(value) && value['recursive'] === 'readonly' && isRecord(parent) && parent['type'] === 'bind') {
+      if (parent['read_only'] !== true) return refused('recursive: readonly is for read-only mounts', 'add `read_only: true` to the mount');
+      if (value['propagation'] !== undefined && value['propagation'] !== '' && value['propagation'] !== 'rprivate') return refused(`with propagation ${String(value['propagation'])} mounts below can come later and be writable`, 'use propagation: rprivate');
+    }
+    return mountOptionsRule('bind').check(value, place);
+  },
+};
+
 export const mountTypeRule: ValueRule = {
   words: '`volume` `bind` `tmpfs`',
   check: (value, { target }) => {

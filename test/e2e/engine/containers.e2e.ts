@@ -270,6 +270,22 @@ describe('volumes', () => {
   });
 });
 
+describe('a read-only bind', () => {
+  const below = (name: string): string => join(roots.dataRoot, name);
+  const bind = (submounts?: 'writable' | 'read-only'): ContainerSpec['mounts'][number] => ({ kind: 'bind', source: below('tree'), target: '/tree', readOnly: true, propagation: 'rprivate', createHostPath: false, isRecursive: true, ...(submounts === undefined ? {} : { submounts }) });
+
+  // As Docker since version 25.
+  test.for([[undefined, 1], ['read-only', 1], ['writable', 0]] as const)('of a tree with a mount below it, asked for %s, ends a write down there with %d', async ([submounts, code]) => {
+    mkdirSync(below('tree/sub'), { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', below('tree/sub')]);
+    try {
+      expect((await runOnce({ mounts: [bind(submounts)], command: ['sh', '-c', 'grep -q " /tree/sub " /proc/mounts && touch /tree/top 2>/dev/null && exit 9; touch /tree/sub/x'] })).exitCode).toBe(code);
+    } finally {
+      execFileSync('umount', [below('tree/sub')]);
+    }
+  });
+});
+
 describe('logs', () => {
   test('are read from their end, within a time, and followed to the end of the container', async () => {
     const id = await started({ command: ['sh', '-c', 'for i in $(seq 1 2000); do echo line $i; done; sleep 0.3; echo last'] });
