@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { instanceOf } from '../../../src/daemon/identity.ts';
-import { kernelNames } from '../../../src/net/link-names.ts';
+import { type KernelNames, kernelNames } from '../../../src/net/link-names.ts';
 import { leaks, settledLeaks, takeTraces, type Traces } from '../leak-check.ts';
 
 export const home: string = join(import.meta.dirname, '..', '..', '..');
@@ -103,7 +103,7 @@ export async function makeWorld(): Promise<World> {
     },
     reboot: async () => {
       await killDaemon();
-      await endOfBoot({ dir, instance, table: names.table });
+      await endOfBoot({ dir, instance, names });
       env['FLOTILLA_BOOT_ID'] = `boot-${performance.now()}`;
     },
     setEnv: (name, value) => void (env[name] = value),
@@ -112,22 +112,30 @@ export async function makeWorld(): Promise<World> {
       for (const project of JSON.parse((await ok(['compose', 'ls', '--all', '--format', 'json'])).stdout)) await run(['compose', '-p', project.Name, 'down', '-v', '-t', '0', '--remove-orphans'], { cwd: '/' });
       const left = await leftovers();
       await killDaemon();
-      await endOfBoot({ dir, instance, table: names.table });
+      await endOfBoot({ dir, instance, names });
       rmSync(dir, { recursive: true, force: true });
-      return left;
+      return [...left, ...stays(scope)];
     },
   };
   return world;
 }
 
-/** Ends what a power cut would: the processes of containers and their monitors, mounts, namespaces, rules, and all of the run directory. */
-async function endOfBoot(of: { readonly dir: string; readonly instance: string; readonly table: string }): Promise<void> {
+/** Ends what a power cut would: the processes of containers and their monitors, mounts, links, rules, control groups, and all of the run directory. */
+async function endOfBoot(of: { readonly dir: string; readonly instance: string; readonly names: KernelNames }): Promise<void> {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => pid !== process.pid && belongs(pid, of));
   await Promise.all(pids.map(killAndWait));
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4] ?? '').filter((path) => path.startsWith(`${of.dir}/`));
   for (const path of mounts.reverse()) quietly('umount', ['-l', path]);
-  quietly('nft', ['delete', 'table', 'inet', of.table]);
+  quietly('nft', ['delete', 'table', 'inet', of.names.table]);
+  for (const link of readdirSync('/sys/class/net').filter((name) => name.startsWith(of.names.linkPrefix))) quietly('ip', ['link', 'delete', link]);
+  for (const cgroup of takeTraces([`/flotilla-${of.instance}`]).cgroups.toReversed()) quietly('rmdir', [cgroup]);
   rmSync(join(of.dir, 'run'), { recursive: true, force: true });
+}
+
+/** What of a closed world is still on the machine, in the way of the worlds to come. */
+function stays(scope: readonly string[]): string[] {
+  const { mounts, namespaces, links, cgroups, nft, processes } = takeTraces(scope);
+  return Object.entries({ mounts, namespaces, links, cgroups, nft, processes }).flatMap(([kind, names]) => names.map((name) => `after the end, ${kind}: ${name}`));
 }
 
 /** In a control group of ours, or named after our directories: a monitor, a runtime, a daemon. */
