@@ -4,6 +4,8 @@ export const limits = {
   objectBytesMax: 1_500_000,
   /** One request body of the API, streams apart. */
   requestBytesMax: 64 * 1024 * 1024,
+  /** The log of a daemon that a command started; one older file of the same size is kept. */
+  daemonLogBytesMax: 8 * 1024 * 1024,
   /** One compose file. Larger ones are refused before they are read. */
   composeFileBytesMax: 2 * 1024 * 1024,
   /** Words and signs of one compose file, as its YAML is cut: what reading costs. */

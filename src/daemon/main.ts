@@ -1,5 +1,7 @@
 import { AppError } from '../base/app-error.ts';
+import { limits } from '../base/limits.ts';
 import { jsonLog } from '../base/log.ts';
+import { openOwnLog } from '../os/own-log.ts';
 import { tellReady } from '../os/ready-fd.ts';
 import { startDaemon } from './compose-root.ts';
 import { readConfig } from './config.ts';
@@ -7,9 +9,10 @@ import { readConfig } from './config.ts';
 /** `flotilla daemon`: runs until SIGTERM or SIGINT; containers run on without it. */
 async function main(args: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0) throw new AppError({ code: 'DAEMON_NOT_ROOT', message: 'the daemon makes namespaces, mounts and networks: it needs root', hint: 'sudo flotilla daemon' });
-  const readyFd = readReadyFd(args);
+  const { readyFd, logFile } = readArguments(args);
   const config = await readConfig(process.env);
-  const log = jsonLog({ write: (line) => void process.stderr.write(line), nowMs: () => Date.now(), level: config.logLevel });
+  const write = openOwnLog({ fd: 2, file: logFile, bytesMax: limits.daemonLogBytesMax, lost: (lines) => `${JSON.stringify({ time: new Date().toISOString(), level: 'warn', event: 'daemon.log-lines-lost', lines })}\n` });
+  const log = jsonLog({ write, nowMs: () => Date.now(), level: config.logLevel });
   process.on('unhandledRejection', (error) => log.error('daemon.unhandled', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }));
   const daemon = await startDaemon({
     config, env: process.env, log,
@@ -31,11 +34,17 @@ async function main(args: readonly string[]): Promise<void> {
   tellReady(readyFd, process.env['NOTIFY_SOCKET']);
 }
 
-function readReadyFd(args: readonly string[]): number | null {
-  const rest = args[0] === 'daemon' ? args.slice(1) : args;
-  if (rest.length === 0) return null;
-  if (rest.length === 2 && rest[0] === '--ready-fd' && /^\d+$/.test(rest[1] ?? '')) return Number(rest[1]);
-  throw new AppError({ code: 'DAEMON_USAGE', message: `flotilla daemon takes no such arguments: ${rest.join(' ')}`, hint: 'its settings are in /etc/flotilla/config.json and FLOTILLA_ROOT, FLOTILLA_RUN, FLOTILLA_SOCKET' });
+/** How whoever starts the daemon speaks with it: the descriptor that is to hear of it, and the file that standard error leads to. */
+function readArguments(args: readonly string[]): { readonly readyFd: number | null; readonly logFile: string | null } {
+  const rest = args[0] === 'daemon' ? args.slice(1) : [...args];
+  let [readyFd, logFile]: [number | null, string | null] = [null, null];
+  for (let at = 0; at < rest.length; at += 2) {
+    const [name, value = ''] = rest.slice(at, at + 2);
+    if (name === '--ready-fd' && /^\d+$/.test(value)) readyFd = Number(value);
+    else if (name === '--log-file' && value.startsWith('/')) logFile = value;
+    else throw new AppError({ code: 'DAEMON_USAGE', message: `flotilla daemon takes no such arguments: ${rest.join(' ')}`, hint: 'its settings are in /etc/flotilla/config.json and FLOTILLA_ROOT, FLOTILLA_RUN, FLOTILLA_SOCKET' });
+  }
+  return { readyFd, logFile };
 }
 
 try {

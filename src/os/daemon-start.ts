@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { resolve as resolvePath } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 
 /**
@@ -8,10 +9,10 @@ import { AppError } from '../base/app-error.ts';
  */
 export function startDaemon(options: { readonly script: string; readonly logDir: string; readonly env: Readonly<Record<string, string | undefined>> }): Promise<void> {
   mkdirSync(options.logDir, { recursive: true, mode: 0o700 });
-  const logFile = `${options.logDir}/daemon.log`;
+  const logFile = resolvePath(options.logDir, 'daemon.log');
   const log = openSync(logFile, 'a', 0o600);
   // NOTE: without its own session a Ctrl-C of the terminal would reach the daemon too; `/` so that it keeps no directory busy.
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', '--v8-pool-size=1', options.script, 'daemon', '--ready-fd', '3'], { detached: true, cwd: '/', env: { ...options.env, MALLOC_ARENA_MAX: '2' }, stdio: ['ignore', log, log, 'pipe'] });
+  const child = spawn(process.execPath, ['--max-semi-space-size=2', '--v8-pool-size=1', options.script, 'daemon', '--ready-fd', '3', '--log-file', logFile], { detached: true, cwd: '/', env: { ...options.env, MALLOC_ARENA_MAX: '2' }, stdio: ['ignore', log, log, 'pipe'] });
   closeSync(log);
   return new Promise((resolve, reject) => {
     const failed = (why: string): void => reject(new AppError({ code: 'OS_DAEMON_START', message: `the daemon did not start: ${why}`, hint: lastLines(logFile) }));
