@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { applyEntry } from '../../src/cluster/state/apply.ts';
-import { emptyView, get, volumesOfProject, type View } from '../../src/cluster/state/view.ts';
+import { emptyView, generationRequests, get, outcomeOf, volumesOfProject, type View } from '../../src/cluster/state/view.ts';
 import type { Change, Entry } from '../../src/model/entry.ts';
 import type { VolumeObject } from '../../src/model/objects.ts';
 
@@ -54,9 +54,13 @@ describe('applying an entry', () => {
 
   test('forgets the oldest requests, so that the memory of them is bounded', () => {
     let view = first.view;
-    for (let index = 0; index < 5000; index += 1) view = applyEntry(view, 8 + index, entry(`r${index}`, 100)).view;
-    expect(view.requests.byId.size).toBe(4096);
-    expect(view.requests.order.size).toBe(4096);
+    const count = 3 * generationRequests;
+    for (let index = 0; index < count; index += 1) {
+      view = applyEntry(view, 8 + index, entry(`r${index}`, 100)).view;
+      if (index >= generationRequests) expect(outcomeOf(view, `r${index - generationRequests + 1}`)?.revision).toBe(8 + index - generationRequests + 1);
+      expect(view.requests.newer.size + view.requests.older.size).toBeLessThanOrEqual(2 * generationRequests);
+    }
+    expect(outcomeOf(view, `r${count - 2 * generationRequests - 1}`)).toBeUndefined();
   });
 });
 

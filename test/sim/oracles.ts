@@ -1,3 +1,4 @@
+import { outcomeOf } from '../../src/cluster/state/view.ts';
 import type { View } from '../../src/cluster/state/view.ts';
 import type { StoreNode } from '../../src/manager/store/node.ts';
 import { requestIdOf } from '../../src/manager/store/entry-codec.ts';
@@ -77,7 +78,7 @@ export class Oracles {
       const requestId = entry.kind === 'normal' ? requestIdOf(entry.data) : null;
       this.#applied.set(entry.index, { term: entry.term, knownTerm, data: entry.data, requestId, state, digest: null });
       this.#highest = entry.index;
-      const outcome = requestId === null ? undefined : state.view.requests.byId.get(requestId);
+      const outcome = requestId === null ? undefined : outcomeOf(state.view, requestId);
       if (requestId !== null && outcome?.revision === entry.index) this.#byRequest.set(requestId, entry.index);
       return;
     }

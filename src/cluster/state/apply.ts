@@ -1,12 +1,9 @@
 import { PersistentMap } from '../../base/persistent-map.ts';
 import type { Change, Entry, Outcome, StoreEvent } from '../../model/entry.ts';
 import type { ObjectKind, StoredObject } from '../../model/objects.ts';
-import { emptyView, type View } from './view.ts';
+import { emptyView, generationRequests, outcomeOf, type Requests, type View } from './view.ts';
 
 export type Applied = { readonly view: View; readonly events: readonly StoreEvent[]; readonly outcome: Outcome };
-
-/** How many outcomes are remembered: longer than any proposer waits before it gives up. */
-const requestsMax = 4096;
 
 /**
  * The state machine: total, deterministic, trivial. Decisions were taken before; what is here is only their result.
@@ -14,21 +11,29 @@ const requestsMax = 4096;
  * `revision` is the entry's index in the log and becomes the version of all that it writes.
  */
 export function applyEntry(view: View, revision: number, entry: Entry): Applied {
-  const known = view.requests.byId.get(entry.requestId);
+  const known = outcomeOf(view, entry.requestId);
   if (known !== undefined) return { view: { ...view, revision }, events: [], outcome: known };
   const timeMs = Math.max(view.timeMs, entry.timeMs);
   const conflict = findConflict(view, revision, entry.changes);
-  if (conflict !== null) return { view: remember({ ...view, revision, timeMs }, entry.requestId, conflict), events: [], outcome: conflict };
-  const { view: next, events } = applyChanges(view, { revision, timeMs, changes: entry.changes });
+  if (conflict !== null) return { view: { ...view, revision, timeMs, requests: remember(view.requests, entry.requestId, conflict) }, events: [], outcome: conflict };
+  const { tables, indexes, events } = writeAll(view, { revision, timeMs, changes: entry.changes });
   const outcome: Outcome = { kind: 'applied', revision };
-  return { view: remember(next, entry.requestId, outcome), events, outcome };
+  return { view: { revision, timeMs, tables, indexes, requests: remember(view.requests, entry.requestId, outcome) }, events, outcome };
 }
 
 /** Writes changes without a look at the versions they expect. */
 export function applyChanges(view: View, options: { readonly revision: number; readonly timeMs: number; readonly changes: readonly Change[] }): { readonly view: View; readonly events: readonly StoreEvent[] } {
+  const { tables, indexes, events } = writeAll(view, options);
+  return { view: { revision: options.revision, timeMs: options.timeMs, tables, indexes, requests: view.requests }, events };
+}
+
+type Written = Pick<View, 'tables' | 'indexes'>;
+
+/** NOTE: this runs for every entry, so only what changes is copied. */
+function writeAll(view: View, options: { readonly revision: number; readonly timeMs: number; readonly changes: readonly Change[] }): Written & { readonly events: readonly StoreEvent[] } {
   const { revision, timeMs } = options;
   const events: StoreEvent[] = [];
-  let next: View = { ...view, revision, timeMs };
+  let next: Written = view;
   for (const change of options.changes) {
     const previous = currentOf(next, change);
     if (change.kind === 'put') {
@@ -40,7 +45,7 @@ export function applyChanges(view: View, options: { readonly revision: number; r
       events.push({ kind: 'remove', object: previous });
     }
   }
-  return { view: next, events };
+  return { tables: next.tables, indexes: next.indexes, events };
 }
 
 /** Tables and indexes of objects as they are, version and times included: for loading a snapshot. */
@@ -78,7 +83,7 @@ function findConflict(view: View, revision: number, changes: readonly Change[]):
   return null;
 }
 
-function currentOf(view: View, change: Change): StoredObject | undefined {
+function currentOf(view: Written, change: Change): StoredObject | undefined {
   return change.kind === 'put' ? view.tables[change.object.kind].get(change.object.id) : view.tables[change.objectKind].get(change.id);
 }
 
@@ -86,11 +91,11 @@ function stamp(object: StoredObject, stamps: { readonly revision: number; readon
   return { ...object, version: stamps.revision, createdMs: stamps.createdMs, updatedMs: stamps.timeMs };
 }
 
-function write(view: View, kind: ObjectKind, id: string, previous: StoredObject | undefined, object: StoredObject | null): View {
+function write(view: Written, kind: ObjectKind, id: string, previous: StoredObject | undefined, object: StoredObject | null): Written {
   // NOTE: the table of a kind only ever receives objects of that kind; TypeScript can't follow the union through the index.
   const table = view.tables[kind] as PersistentMap<StoredObject>;
   const tables = { ...view.tables, [kind]: object === null ? table.delete(id) : table.set(id, object) };
-  return { ...view, tables, indexes: reindex(view.indexes, previous, object) };
+  return { tables, indexes: reindex(view.indexes, previous, object) };
 }
 
 type Indexes = View['indexes'];
@@ -134,15 +139,12 @@ function indexKeys(object: StoredObject): readonly (readonly [IndexName, string]
   }
 }
 
-function remember(view: View, requestId: string, outcome: Outcome): View {
-  let { byId, order } = view.requests;
-  const sequence = view.requests.nextSequence;
-  byId = byId.set(requestId, outcome);
-  order = order.set(String(sequence), requestId);
-  const expired = order.get(String(sequence - requestsMax));
-  if (expired !== undefined) {
-    byId = byId.delete(expired);
-    order = order.delete(String(sequence - requestsMax));
-  }
-  return { ...view, requests: { byId, order, nextSequence: sequence + 1 } };
+function remember(requests: Requests, requestId: string, outcome: Outcome): Requests {
+  const sequence = requests.nextSequence;
+  const isFirst = sequence > 0 && sequence % generationRequests === 0;
+  return {
+    newer: (isFirst ? PersistentMap.empty<Outcome>() : requests.newer).set(requestId, outcome),
+    older: isFirst ? requests.newer : requests.older,
+    nextSequence: sequence + 1,
+  };
 }

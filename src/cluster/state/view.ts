@@ -21,9 +21,31 @@ export type View = {
     readonly secretsByProject: Index;
     readonly configsByProject: Index;
   };
-  /** Outcomes of the last requests, so that a repeated proposal is answered, not applied again. `order`: sequence number → request id. */
-  readonly requests: { readonly byId: PersistentMap<Outcome>; readonly order: PersistentMap<string>; readonly nextSequence: number };
+  readonly requests: Requests;
 };
+
+/**
+ * Outcomes of the last requests, so that a repeated proposal is answered, not applied again: at least `generationRequests`, at most twice as
+ * many. They are forgotten a generation at a time, which costs one update of a map for each request instead of four.
+ */
+export type Requests = {
+  /** The generation of the newest request, and the one before it. A request of sequence n is of generation ⌊n / generationRequests⌋. */
+  readonly newer: PersistentMap<Outcome>;
+  readonly older: PersistentMap<Outcome>;
+  readonly nextSequence: number;
+};
+
+/** Longer than any proposer waits before it gives up. */
+export const generationRequests = 4096;
+
+export function generationOf(sequence: number): number {
+  return Math.floor(sequence / generationRequests);
+}
+
+/** What became of a request, while it is remembered. */
+export function outcomeOf(view: View, requestId: string): Outcome | undefined {
+  return view.requests.newer.get(requestId) ?? view.requests.older.get(requestId);
+}
 
 export function emptyView(): View {
   const table = (): PersistentMap<never> => PersistentMap.empty<never>();
@@ -36,7 +58,7 @@ export function emptyView(): View {
       tasksByService: index(), tasksByNode: index(), servicesByProject: index(), networksByProject: index(),
       volumesByProject: index(), secretsByProject: index(), configsByProject: index(),
     },
-    requests: { byId: PersistentMap.empty<Outcome>(), order: PersistentMap.empty<string>(), nextSequence: 0 },
+    requests: { newer: PersistentMap.empty<Outcome>(), older: PersistentMap.empty<Outcome>(), nextSequence: 0 },
   };
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from '../../base/app-error.ts';
 import type { ErrorCode } from '../../base/error-codes.ts';
 import { limits } from '../../base/limits.ts';
+import { outcomeOf } from '../../cluster/state/view.ts';
 import type { Change, Outcome } from '../../model/entry.ts';
 import type { MemberId } from '../../raft/types.ts';
 import { encodeEntry, requestIdOf, stampTime } from './entry-codec.ts';
@@ -49,17 +50,8 @@ export class Proposals {
       return;
     }
     const { env, options, metrics } = this.#host;
+    if (call.requestId !== null && this.#isRepeated(call, call.requestId)) return;
     const requestId = call.requestId ?? `${this.#prefix}.${(this.#counter += 1)}`;
-    const known = this.#host.state().view.requests.byId.get(requestId);
-    if (known !== undefined) {
-      call.done(null, known);
-      return;
-    }
-    const same = this.#pending.get(requestId);
-    if (same !== undefined) {
-      same.dones.push(call.done);
-      return;
-    }
     const refusal = this.#refuse(call);
     if (refusal !== null) {
       call.done(refusal, null);
@@ -76,10 +68,19 @@ export class Proposals {
     this.#enqueue({ payload, requestId, fence: call.fence, from: null, isMakingRoom: isMakingRoom(call.changes) });
   }
 
+  /** Answered already, or as soon as the first of this id is. */
+  #isRepeated(call: ProposeCall, requestId: string): boolean {
+    const known = outcomeOf(this.#host.state().view, requestId);
+    const same = this.#pending.get(requestId);
+    if (known !== undefined) call.done(null, known);
+    else same?.dones.push(call.done);
+    return known !== undefined || same !== undefined;
+  }
+
   /** A follower passes a proposal on. */
   receive(from: MemberId, payload: Uint8Array): void {
     const requestId = requestIdOf(payload);
-    if (this.#host.state().view.requests.byId.get(requestId) !== undefined) return;
+    if (outcomeOf(this.#host.state().view, requestId) !== undefined) return;
     this.#enqueue({ payload, requestId, fence: null, from, isMakingRoom: false });
   }
 
@@ -102,7 +103,7 @@ export class Proposals {
     const { view } = this.#host.state();
     for (const index of this.#byIndex.keys()) if (index <= view.revision) this.#byIndex.delete(index);
     for (const requestId of [...this.#pending.keys()]) {
-      const outcome = view.requests.byId.get(requestId);
+      const outcome = outcomeOf(view, requestId);
       if (outcome !== undefined) this.#settle(requestId, null, outcome);
     }
   }

@@ -1,5 +1,6 @@
 import { AppError } from '../../base/app-error.ts';
 import { restoreObjects } from '../../cluster/state/apply.ts';
+import { generationOf, generationRequests } from '../../cluster/state/view.ts';
 import type { View } from '../../cluster/state/view.ts';
 import { objectKinds } from '../../model/objects.ts';
 import type { StoredObject } from '../../model/objects.ts';
@@ -11,7 +12,8 @@ import type { MemberInfo, StoreState } from './store-state.ts';
 
 /**
  * A snapshot's meta is JSON: { format, timeMs, requestSequence, conf, members: [[id, info]…], removed, featureLevel }.
- * Its content is one JSON value a line: `["o", object]` for each object, `["r", sequence, requestId, outcome]` for each remembered request.
+ * Its content is one JSON value a line: `["o", object]` for each object, `["r", sequence, requestId, outcome]` for each remembered request;
+ * the sequence is any number of the request's generation.
  */
 const snapshotFormat = 1;
 
@@ -43,9 +45,10 @@ function* contentLines(view: View): Generator<string> {
   for (const kind of objectKinds) {
     for (const object of view.tables[kind].values()) yield `["o",${JSON.stringify(object)}]\n`;
   }
-  for (const [sequence, requestId] of view.requests.order) {
-    const outcome = view.requests.byId.get(requestId);
-    if (outcome !== undefined) yield `["r",${sequence},${JSON.stringify(requestId)},${JSON.stringify(outcome)}]\n`;
+  const { newer, older, nextSequence } = view.requests;
+  const generation = generationOf(Math.max(0, nextSequence - 1));
+  for (const [requests, back] of [[older, 1], [newer, 0]] as const) {
+    for (const [requestId, outcome] of requests) yield `["r",${Math.max(0, generation - back) * generationRequests},${JSON.stringify(requestId)},${JSON.stringify(outcome)}]\n`;
   }
 }
 
@@ -56,7 +59,7 @@ export class StateDecoder {
   readonly #term: number;
   readonly #decoder: InstanceType<typeof TextDecoder> = new TextDecoder('utf-8', { fatal: true });
   readonly #objects: StoredObject[] = [];
-  readonly #requests: { readonly sequence: string; readonly requestId: string; readonly outcome: Outcome }[] = [];
+  readonly #requests: { readonly sequence: number; readonly requestId: string; readonly outcome: Outcome }[] = [];
   #rest = '';
 
   /** Errors: MANAGER_WAL_FOREIGN where the snapshot needs a newer version. */
@@ -88,14 +91,11 @@ export class StateDecoder {
   finish(): StoreState {
     if (this.#rest !== '') throw unreadable('the last line has no end');
     const { timeMs, requestSequence, conf, members, removed } = this.#meta;
-    const view: View = {
-      ...restoreObjects(this.#objects), revision: this.#index, timeMs,
-      requests: {
-        byId: PersistentMap.from(this.#requests.map((one) => [one.requestId, one.outcome] as const)),
-        order: PersistentMap.from(this.#requests.map((one) => [one.sequence, one.requestId] as const)),
-        nextSequence: requestSequence,
-      },
-    };
+    const generation = generationOf(Math.max(0, requestSequence - 1));
+    const requestsOf = (isNewer: boolean): PersistentMap<Outcome> =>
+      PersistentMap.from(this.#requests.filter((one) => (generationOf(one.sequence) === generation) === isNewer).map((one) => [one.requestId, one.outcome] as const));
+    const requests = { newer: requestsOf(true), older: requestsOf(false), nextSequence: requestSequence };
+    const view: View = { ...restoreObjects(this.#objects), revision: this.#index, timeMs, requests };
     return { view, term: this.#term, conf, members: new Map(members), removed };
   }
 
@@ -106,7 +106,7 @@ export class StateDecoder {
     const [tag, first, second, third] = fields;
     if (tag === 'o') this.#objects.push(parseObject(first));
     else if (tag === 'r' && typeof first === 'number' && typeof second === 'string') {
-      this.#requests.push({ sequence: String(first), requestId: second, outcome: parseOutcome(third) });
+      this.#requests.push({ sequence: first, requestId: second, outcome: parseOutcome(third) });
     } else throw unreadable(`a line of kind ${String(tag)}`);
   }
 }

@@ -38,7 +38,7 @@ export type StoreLimits = {
 export const clusterLimits: StoreLimits = {
   tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, snapshotDelayMs: 5000, trailingEntries: 5_000, trailingBytes: 16 * 1024 * 1024,
   segmentSizeBytes: 64 * 1024 * 1024,
-  proposalTimeoutMs: 10_000, proposalsMax: 20_000, watchCommitsMax: 1_000, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
+  proposalTimeoutMs: 10_000, proposalsMax: 20_000, watchCommitsMax: 256, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
   promoteEntriesMax: 100, votersMax: 7,
 };
 
