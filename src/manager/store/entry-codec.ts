@@ -13,13 +13,30 @@ export const entryFormat = 1;
 const requestIdBytesMax = 200;
 
 
+/**
+ * Entries of a time live and die together in the log, so small ones share a buffer: one allocation outside the heap for many. It is
+ * not Buffer's own pool, which would be kept whole by whatever else lies in it.
+ */
+const slabBytes = 32 * 1024;
+let slab = Buffer.alloc(0);
+let slabUsed = 0;
+
+function room(bytes: number): Buffer {
+  if (bytes > slabBytes / 8) return Buffer.allocUnsafeSlow(bytes);
+  if (slabUsed + bytes > slab.length) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    slabUsed = 0;
+  }
+  slabUsed += bytes;
+  return slab.subarray(slabUsed - bytes, slabUsed);
+}
+
 /** Errors: BASE_LIMIT for a request id that is too long. */
-export function encodeEntry(entry: Entry): Uint8Array<ArrayBuffer> {
+export function encodeEntry(entry: Entry): Uint8Array {
   const idBytes = Buffer.byteLength(entry.requestId);
   if (idBytes > requestIdBytesMax) throw new AppError({ code: 'BASE_LIMIT', message: `a request id has at most ${requestIdBytesMax} bytes, not ${idBytes}` });
   const changes = JSON.stringify(entry.changes);
-  // NOTE: a buffer of its own, not of the shared pool: it lives as long as the log keeps the entry.
-  const bytes = Buffer.allocUnsafeSlow(10 + idBytes + Buffer.byteLength(changes));
+  const bytes = room(10 + idBytes + Buffer.byteLength(changes));
   bytes[0] = entryFormat;
   bytes.writeDoubleLE(entry.timeMs, 1);
   bytes[9] = idBytes;

@@ -21,7 +21,6 @@ export type LogItem =
  */
 const tags = { hardState: 1, entries: 2, marker: 3 } as const;
 const entryHeadBytes = 21;
-const noData = new Uint8Array(0);
 
 export function encodeItems(items: readonly LogItem[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(items.reduce((sum, item) => sum + itemBytes(item), 0));
@@ -70,8 +69,8 @@ function putItem(bytes: Uint8Array, view: DataView, start: number, item: LogItem
   return at;
 }
 
-/** The inverse of `encodeItems`. The data of entries are copies, so that they do not keep a whole segment in memory; or none, where only the rest is asked for. */
-export function decodeItems(bytes: Uint8Array, withData = true): LogItem[] {
+/** The inverse of `encodeItems`. The data of entries are copies, so that they do not keep a whole segment in memory; or parts of `bytes`, where these are theirs alone. */
+export function decodeItems(bytes: Uint8Array, data: 'copied' | 'shared' = 'copied'): LogItem[] {
   const view = viewOf(bytes);
   const items: LogItem[] = [];
   let at = 0;
@@ -98,7 +97,7 @@ export function decodeItems(bytes: Uint8Array, withData = true): LogItem[] {
             index: getWide(view, at),
             term: getWide(view, at + 8),
             kind: view.getUint8(at + 16),
-            data: withData ? bytes.slice(at + entryHeadBytes, at + entryHeadBytes + length) : noData,
+            data: data === 'copied' ? bytes.slice(at + entryHeadBytes, at + entryHeadBytes + length) : bytes.subarray(at + entryHeadBytes, at + entryHeadBytes + length),
           });
           at += entryHeadBytes + length;
         }

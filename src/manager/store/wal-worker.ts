@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { AppError } from '../../base/app-error.ts';
 import { realDisk } from '../../os/disk.ts';
+import { at, facts, outcomes } from './log-memory.ts';
+import type { LogMemory } from './log-memory.ts';
 import { snapshotChunkBytes } from './snapshot-file.ts';
 import { Storage } from './storage.ts';
-import type { StorageJob } from './storage.ts';
+import type { StorageAnswer, StorageJob } from './storage.ts';
 import type { WorkerReply, WorkerSetup } from './worker-runner.ts';
 
 /** The thread that writes the log (or snapshots, or a backup): its calls are synchronous, so nothing that keeps the process busy delays a sync. */
@@ -21,19 +24,65 @@ function main(setup: WorkerSetup): void {
     reply({ kind: 'failed', id: 0, ...fieldsOf(error) }, []);
     return;
   }
-  port.on('message', (message: { readonly id: number; readonly job: StorageJob | null }) => {
+  /** False: that was the last. */
+  const take = (message: Message): boolean => {
     if (message.job === null) {
       storage.close();
       reply({ kind: 'closed' }, []);
       port.close();
-      return;
+      return false;
     }
     try {
       reply({ kind: 'answer', id: message.id, answer: storage.perform(message.job) }, []);
     } catch (error) {
       reply({ kind: 'failed', id: message.id, ...fieldsOf(error) }, []);
     }
-  });
+    return true;
+  };
+  if (setup.memory === null) port.on('message', take);
+  else serveLog({ port, memory: setup.memory, take, append: (batch) => storage.perform({ kind: 'append', batch }), failed: (id, error) => reply({ kind: 'failed', id, ...fieldsOf(error) }, []) });
+}
+
+type Message = { readonly id: number; readonly job: StorageJob | null };
+type LogService = {
+  readonly port: MessagePort;
+  readonly memory: LogMemory;
+  readonly take: (message: Message) => boolean;
+  readonly append: (batch: Uint8Array<ArrayBuffer>) => StorageAnswer;
+  readonly failed: (id: number, error: unknown) => void;
+};
+
+/** Jobs in the order of their numbers, from the shared memory or from the port; asleep between them. It never goes back to an event loop. */
+function serveLog(service: LogService): void {
+  const words = new Int32Array(service.memory.words);
+  const times = new Float64Array(service.memory.words);
+  const bytes = new Uint8Array(service.memory.batch);
+  for (let next = 1; ; ) {
+    const wake = Atomics.load(words, at.wake);
+    if (Atomics.load(words, at.batch) === (next | 0)) {
+      const id = next;
+      next += 1;
+      let outcome: number = outcomes.failed;
+      try {
+        const answer = service.append(bytes.slice(0, Atomics.load(words, at.length)));
+        if (answer.kind === 'appended') {
+          times[facts.syncMs] = answer.syncMs;
+          times[facts.segmentId] = answer.segmentId;
+          outcome = outcomes.durable;
+        }
+      } catch (error) {
+        service.failed(id, error);
+      }
+      Atomics.store(words, at.outcome, outcome);
+      Atomics.add(words, at.done, 1);
+      Atomics.notify(words, at.done);
+      continue;
+    }
+    const received: { readonly message: Message } | undefined = receiveMessageOnPort(service.port);
+    if (received === undefined) Atomics.wait(words, at.wake, wake);
+    else if (!service.take(received.message)) return;
+    else next = received.message.id + 1;
+  }
 }
 
 function fieldsOf(error: unknown): { readonly code: AppError['code']; readonly message: string; readonly hint: string | undefined } {
