@@ -30,6 +30,7 @@ export class CoreState {
   readonly limits: RaftLimits;
   readonly random: Random;
   readonly testing: TestOptions;
+  readonly isCommitHeld: boolean;
   readonly mutations: ReadonlySet<RaftMutation>;
   readonly mark: (name: string, detail: Readonly<Record<string, unknown>>) => void;
   log: RaftLog;
@@ -62,6 +63,8 @@ export class CoreState {
   messages: Message[] = [];
   /** Something new is to be told to every member; it goes out with the next Ready, once for all that has come together by then. */
   isBroadcastDue = false;
+  /** Followers do not know the commit index yet, and nothing is to be sent for that alone before `tellCommit`. */
+  isCommitDue = false;
   messagesAfterPersist: Message[] = [];
   selfAck: Index = 0;
   selfVotes: SelfVote[] = [];
@@ -78,6 +81,7 @@ export class CoreState {
     this.limits = limits;
     this.random = options.random;
     this.testing = options.testing ?? {};
+    this.isCommitHeld = options.isCommitHeld ?? false;
     this.mutations = options.mutations ?? new Set();
     this.mark = options.mark ?? ((): void => undefined);
     this.log = log;
@@ -195,6 +199,7 @@ export class CoreState {
     this.uncommittedBytes = other.uncommittedBytes;
     this.messages = other.messages.slice();
     this.isBroadcastDue = other.isBroadcastDue;
+    this.isCommitDue = other.isCommitDue;
     this.messagesAfterPersist = other.messagesAfterPersist.slice();
     this.selfAck = other.selfAck;
     this.selfVotes = other.selfVotes.slice();

@@ -125,6 +125,20 @@ export class RaftCore {
     return startElection(this.#s, 'normal');
   }
 
+  /** Followers wait to hear what is committed (see `isCommitHeld`). */
+  get isCommitDue(): boolean {
+    return this.#s.isCommitDue && this.#s.role === 'leader';
+  }
+
+  get commitIndex(): Index {
+    return this.#s.log.committed;
+  }
+
+  /** They are told with the next Ready. */
+  tellCommit(): void {
+    if (this.isCommitDue) broadcastAppend(this.#s);
+  }
+
   /** Gives up the knowledge of a leader, so that others' pre-votes are granted before the timeout: the host knows that the leader is gone. */
   forgetLeader(): void {
     if (this.#s.role === 'follower' && this.#s.testing.isLeaseRead !== true) setLeader(this.#s, null);

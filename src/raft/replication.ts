@@ -26,7 +26,7 @@ export function acknowledgeSelf(s: CoreState, index: Index): void {
   const own = s.members.get(s.id);
   if (own === undefined || !own.acknowledged(index)) return;
   own.isRecentActive = true;
-  if (maybeCommit(s)) broadcastAppend(s);
+  if (maybeCommit(s)) announceCommit(s);
 }
 
 const scratchIncoming: number[] = [];
@@ -57,9 +57,16 @@ export function broadcastAppend(s: CoreState): void {
   for (const progress of s.members.values()) if (progress.member !== s.id) sendAppend(s, progress, true);
 }
 
+/** NOTE: of a change of members everyone hears at once: who leads now may not be heard after it. */
+function announceCommit(s: CoreState): void {
+  if (s.isCommitHeld && s.log.applied >= s.pendingConfIndex) s.isCommitDue = true;
+  else broadcastAppend(s);
+}
+
 /** Sends what broadcastAppend asked for. */
 export function flushBroadcast(s: CoreState): void {
   s.isBroadcastDue = false;
+  s.isCommitDue = false;
   if (s.role !== 'leader') return;
   for (const progress of s.members.values()) {
     if (progress.member === s.id) continue;
@@ -132,8 +139,11 @@ export function handleAppendResponse(s: CoreState, progress: Progress, message: 
   } else if (progress.state === 'replicate') {
     progress.window.free(message.index);
   }
-  if (maybeCommit(s)) broadcastAppend(s);
-  else if (progress.canRaiseCommit(s.log.committed)) sendAppend(s, progress, true);
+  if (maybeCommit(s)) announceCommit(s);
+  else if (progress.canRaiseCommit(s.log.committed)) {
+    if (s.isCommitHeld) s.isCommitDue = true;
+    else sendAppend(s, progress, true);
+  }
   // The window may have opened by several messages.
   while (sendAppend(s, progress, false));
   if (s.transferee === progress.member && progress.match === s.log.lastIndex()) sendTimeoutNow(s, progress.member);

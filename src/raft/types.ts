@@ -269,6 +269,8 @@ export type RaftOptions = {
   /** Members known to be removed: their messages are refused. */
   readonly removed?: readonly MemberId[];
   readonly limits?: Partial<RaftLimits>;
+  /** Followers learn a new commit index with the next entries, with a heartbeat or by `tellCommit`, instead of by a message for it alone. */
+  readonly isCommitHeld?: boolean;
   /** Rare branches report their name here, for coverage in tests and for debug logs. */
   readonly mark?: (name: string, detail: Readonly<Record<string, unknown>>) => void;
   readonly mutations?: ReadonlySet<RaftMutation>;

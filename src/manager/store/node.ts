@@ -6,6 +6,7 @@ import { RaftCore } from '../../raft/raft-core.ts';
 import type { Entry as LogRecord, MemberId, PersistJob, Ready, SnapshotMeta, SoftState } from '../../raft/types.ts';
 import { AddressBook } from './address-book.ts';
 import { decodeEntry } from './entry-codec.ts';
+import { CommitNotice } from './commit-notice.ts';
 import { laneOf } from './host-messages.ts';
 import type { Envelope, HostMessage } from './host-messages.ts';
 import { Membership } from './membership.ts';
@@ -35,6 +36,7 @@ export class StoreNode {
   readonly #maker: SnapshotMaker;
   readonly #transfers: SnapshotTransfers;
   readonly #spare: Spare;
+  readonly #notice: CommitNotice;
   readonly proposals: Proposals;
   readonly reads: Reads;
   readonly membership: Membership;
@@ -65,7 +67,7 @@ export class StoreNode {
     this.#log.append(recovered.entries);
     if (recovered.snapshot !== null) this.#log.setSnapshot(recovered.snapshot);
     this.#core = new RaftCore({
-      id: options.memberId, clusterId: options.clusterId, storage: this.#log, random: env.random, hardState: recovered.hardState,
+      id: options.memberId, clusterId: options.clusterId, storage: this.#log, random: env.random, hardState: recovered.hardState, isCommitHeld: true,
       conf: recovered.state.conf, applied: appliedIndex(recovered.state), removed: recovered.state.removed,
       limits: { electionTicks: options.limits.electionTicks, ...options.raftLimits },
       ...(options.raftMutations === undefined ? {} : { mutations: options.raftMutations }),
@@ -83,6 +85,7 @@ export class StoreNode {
       onAppended: (segmentId) => this.#spare.useSegment(segmentId), onFinished: () => this.#pump(), onFull: (isFull) => this.#spare.setLogFull(isFull), onFatal: (error) => this.fail(error),
     });
     this.proposals = new Proposals(host);
+    this.#notice = new CommitNotice(host, this.proposals.takeForeign);
     this.reads = new Reads(host);
     this.membership = new Membership(host);
     this.#maker = new SnapshotMaker(host, {
@@ -306,6 +309,7 @@ export class StoreNode {
         while (this.#core.hasReady()) this.#handle(this.#core.ready());
         this.#persister.finishReady();
         this.#applySome();
+        this.#notice.check();
       } while (!this.#isStopped && this.#core.hasReady());
       if (!this.#isStopped) this.#persister.start();
     } finally {
@@ -320,9 +324,7 @@ export class StoreNode {
       if (message.kind === 'snapshot') this.#transfers.offer(message);
       else this.#send(message.to, { kind: 'raft', message });
     }
-    if (ready.committed.length > 0) {
-      this.#applyQueue.push(...ready.committed);
-    }
+    for (const entry of ready.committed) this.#applyQueue.push(entry);
     this.reads.ready(ready.reads, ready.readsFailed);
   }
 

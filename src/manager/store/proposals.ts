@@ -35,10 +35,21 @@ export class Proposals {
   /** What this leader appended and for whom: an entry of another term at that index means that the proposal is gone. */
   readonly #byIndex: Map<number, { readonly term: number; readonly requestId: string }> = new Map();
 
+  /** Entries between these two were passed on by others, in part; 0: none that they have not heard of. */
+  #foreignFirst = 0;
+  #foreignLast = 0;
+
   constructor(host: NodeHost) {
     this.#host = host;
     this.#prefix = Array.from(host.env.random.bytes(10), (byte) => byte.toString(36).padStart(2, '0')).join('');
   }
+
+  /** True once for what others passed on: it is committed up to `committed`, and they wait to hear it. */
+  readonly takeForeign = (committed: number): boolean => {
+    if (this.#foreignFirst === 0 || committed < this.#foreignFirst) return false;
+    this.#foreignFirst = committed < this.#foreignLast ? committed + 1 : 0;
+    return true;
+  };
 
   get pendingCount(): number {
     return this.#pending.size;
@@ -188,7 +199,11 @@ export class Proposals {
       return;
     }
     taken.forEach((one, at) => {
-      if (one.from !== null) return;
+      if (one.from !== null) {
+        this.#foreignLast = answer.firstIndex + at;
+        if (this.#foreignFirst === 0) this.#foreignFirst = this.#foreignLast;
+        return;
+      }
       this.#byIndex.set(answer.firstIndex + at, { term: answer.term, requestId: one.requestId });
       const pending = this.#pending.get(one.requestId);
       if (pending !== undefined) pending.isSent = true;

@@ -1,0 +1,37 @@
+import type { NodeHost } from './node-types.ts';
+
+/** So long followers may not know that something is committed, if no further entry tells them. Long beside the pause between two writes of one client. */
+const holdMs = 2;
+
+/**
+ * Tells followers what is committed. Mostly the next entries do, so a message for it alone, which each follower also answers, is sent only
+ * when none came for a moment; but at once where a follower waits for it, because it passed on a proposal.
+ */
+export class CommitNotice {
+  readonly #host: NodeHost;
+  /** Answers whether what is committed now holds an entry that a follower passed on and has not heard of. */
+  readonly #isAwaited: (committed: number) => boolean;
+  #isPlanned = false;
+
+  constructor(host: NodeHost, isAwaited: (committed: number) => boolean) {
+    this.#host = host;
+    this.#isAwaited = isAwaited;
+  }
+
+  /** After each round of work. */
+  check(): void {
+    const { core, env } = this.#host;
+    if (!core.isCommitDue) return;
+    if (this.#isAwaited(core.commitIndex)) {
+      core.tellCommit();
+      return;
+    }
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    env.clock.after(holdMs, () => {
+      this.#isPlanned = false;
+      core.tellCommit();
+      this.#host.pump();
+    }, true);
+  }
+}
