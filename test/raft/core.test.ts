@@ -205,6 +205,55 @@ describe('jobs', () => {
   });
 });
 
+test('a commit that is held back is told with the next entries, or when asked to, and otherwise by nobody', () => {
+  const storage = new MemoryLogStorage();
+  const core = make({ storage, isCommitHeld: true });
+  const head = { to: 'a', term: 1, clusterId: 'world' } as const;
+  // Does what a host does, and answers what was sent.
+  const work = (): readonly Message[] => {
+    const sent: Message[] = [];
+    while (core.hasReady()) {
+      const ready = core.ready();
+      sent.push(...ready.messages);
+      if (ready.persist !== null) {
+        storage.append(ready.persist.entries);
+        core.persisted(ready.persist.id);
+      }
+      const last = ready.committed.at(-1);
+      if (last !== undefined) core.applied(last.index);
+    }
+    return sent;
+  };
+  const commits = (messages: readonly Message[]): readonly number[] => messages.flatMap((one) => (one.kind === 'append' ? [one.commit] : []));
+  const acknowledge = (index: number): void => void core.step({ kind: 'append-response', from: 'b', ...head, index, isReject: false, hintIndex: 0, hintTerm: 0 });
+  core.campaign();
+  work();
+  core.step({ kind: 'pre-vote-response', from: 'b', ...head, isReject: false, commit: 0, commitTerm: 0 });
+  work();
+  core.step({ kind: 'vote-response', from: 'b', ...head, isReject: false, commit: 0, commitTerm: 0 });
+  work();
+  acknowledge(1);
+  work();
+  expect(core.status().isLeading).toBe(true);
+
+  core.propose([new Uint8Array(1)]);
+  work();
+  acknowledge(2);
+  expect(commits(work())).toEqual([]);
+  expect([core.commitIndex, core.isCommitDue]).toEqual([2, true]);
+  core.tellCommit();
+  expect(commits(work())).toContain(2);
+  expect(core.isCommitDue).toBe(false);
+
+  core.propose([new Uint8Array(1)]);
+  work();
+  acknowledge(3);
+  expect(commits(work())).toEqual([]);
+  core.propose([new Uint8Array(1)]);
+  expect(commits(work())).toContain(3);
+  expect(core.isCommitDue).toBe(false);
+});
+
 test('the list of known mistakes names those of the host too, and no name stands in both', () => {
   expect(Object.keys(raftMutations).filter((name) => Object.hasOwn(hostMutations, name))).toEqual([]);
   expect(Object.keys(hostMutations).every((name) => name.startsWith('host-'))).toBe(true);
