@@ -3,6 +3,7 @@ import {
   addressRule, annotationRule, bindRule, buildRule, cpusRule, deviceAccessRule, deviceRule, endpointModeRule, fileOwnerRule, interfaceNameRule, limitsRule, logOptionsRule, macRule, memoryRule, modeRule, mountOptionsRule, mountTypeRule,
   networkModeRule, pidRule, portsRule, pullPolicyRule, restartRule, securityOptionRule, signalRule, sysctlsRule, updateRule,
 } from './values.ts';
+import { extraHostRule, hostNameRule, networkNameRule, resolverWordRule, targetRule, tmpfsRule, workingDirRule } from './words.ts';
 
 const windows = ['it is a setting of Windows containers; containers here are Linux containers', 'remove the key'] as const;
 const versionOne = ['it exists only in version 1 of the kernel\'s control groups', 'remove the key'] as const;
@@ -26,9 +27,13 @@ const deploy: readonly KeyRow[] = [
 
 const networking: readonly KeyRow[] = [
   ...noted('the name allows one copy', 'container_name'),
-  ...yes('dns_opt', 'dns_search', 'domainname', 'extra_hosts', 'hostname', 'dns'),
+  ...yes('dns_opt', 'dns_search', 'extra_hosts', 'dns'),
+  ...some(hostNameRule, 'hostname', 'domainname'),
+  ...some(extraHostRule, 'extra_hosts.[]'),
+  ...some(resolverWordRule, 'dns_opt.[]', 'dns_search.[]'),
   ...some(addressRule, 'dns.[]'),
   ...noted('the alias is known to the whole network', 'links'),
+  ...some(networkNameRule, 'links.[]', 'networks.*.aliases.[]'),
   ...settled('services of a network reach each other on every port', 'expose'),
   ...some(networkModeRule, 'network_mode'),
   ...some(macRule, 'mac_address', 'networks.*.mac_address'),
@@ -46,7 +51,9 @@ const networking: readonly KeyRow[] = [
 ];
 
 const mounts: readonly KeyRow[] = [
-  ...yes('volumes', 'volumes.[].source', 'volumes.[].target', 'volumes.[].read_only', 'tmpfs'),
+  ...yes('volumes', 'volumes.[].source', 'volumes.[].read_only', 'tmpfs'),
+  ...some(targetRule, 'volumes.[].target'),
+  ...some(tmpfsRule, 'tmpfs.[]'),
   ...some(mountTypeRule, 'volumes.[].type'),
   ...settled('what it means: nothing on Linux', 'volumes.[].consistency'),
   ...some(bindRule, 'volumes.[].bind'),
@@ -86,7 +93,8 @@ const resources: readonly KeyRow[] = [
 ];
 
 const process: readonly KeyRow[] = [
-  ...yes('cap_add', 'cap_drop', 'command', 'entrypoint', 'environment', 'group_add', 'image', 'init', 'labels', 'platform', 'privileged', 'read_only', 'stdin_open', 'stop_grace_period', 'tty', 'user', 'working_dir'),
+  ...yes('cap_add', 'cap_drop', 'command', 'entrypoint', 'environment', 'group_add', 'image', 'init', 'labels', 'platform', 'privileged', 'read_only', 'stdin_open', 'stop_grace_period', 'tty', 'user'),
+  ...some(workingDirRule, 'working_dir'),
   ...some(signalRule, 'stop_signal'),
   ...some(annotationRule, 'annotations'),
   ...some(oneOf(['private', 'host'], 'a control group namespace can be private or the host\'s', 'use private or host'), 'cgroup'),
