@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isAppError } from '../../src/base/app-error.ts';
 import { raftMutations, type RaftMutation } from '../../src/raft/mutations.ts';
-import { scenarios, type Setup } from './scenarios.ts';
+import { scenarios } from './scenarios.ts';
+import type { Setup } from './scenarios/scenario.ts';
 import { Broken, World } from './world.ts';
 
 function maker(mutations: ReadonlySet<RaftMutation>): (options?: Partial<Setup>) => World {
