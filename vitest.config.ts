@@ -7,8 +7,6 @@ const config: ViteUserConfig = defineConfig({
     // What needs root, a runtime or a registry lives in test/e2e and has a runner of its own: `make e2e`.
     exclude: ['test/e2e/**', 'node_modules/**'],
     testTimeout: 30_000,
-    // A machine that is busy with other things may be late once; what is wrong stays wrong.
-    retry: 2,
   },
 });
 export default config;

@@ -10,8 +10,6 @@ const config: ViteUserConfig = defineConfig({
     isolate: true,
     fileParallelism: false,
     testTimeout: 120_000,
-    // A machine that is busy with other things may be late once; what is wrong stays wrong.
-    retry: 2,
     hookTimeout: 60_000,
   },
 });

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { isIP } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { cidrContains, cidrHasIp, cidrHosts, cidrLast, cidrOf, cidrOverlaps, cidrSubnetAt, firstFreeSubnet, formatCidr, formatIp, ipFromBytes, ipToBytes, parseCidr, parseIp } from '../../src/base/cidr.ts';
 import type { Cidr, Ip } from '../../src/base/cidr.ts';
+import { fc } from '../property.ts';
 
 const ips = fc.oneof(
   fc.bigInt(0n, (1n << 32n) - 1n).map((value): Ip => ({ family: 4, value })),

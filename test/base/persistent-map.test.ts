@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PersistentMap } from '../../src/base/persistent-map.ts';
+import { fc } from '../property.ts';
 
 type Step = { readonly key: string; readonly value: number | null };
 const steps = fc.array(fc.record({ key: fc.string({ maxLength: 3 }), value: fc.option(fc.integer(), { nil: null }) }), { maxLength: 300 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sha256Hex } from '../../src/base/sha256.ts';
+import { fc } from '../property.ts';
 
 test('agrees with the published example (FIPS 180-4: "abc")', () => {
   expect(sha256Hex('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');

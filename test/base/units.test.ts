@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatDuration, nanosToMs, parseDuration } from '../../src/base/duration.ts';
 import { nearestWord } from '../../src/base/nearest.ts';
 import { canonicalBytes, humanSize, ramInBytes } from '../../src/base/units.ts';
+import { fc } from '../property.ts';
 
 // Source: answers of Docker Compose 2.40.3 for stop_grace_period.
 test.for([

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decideDown, decideRemove, decideRestart, decideScale, decideStart, decideStop } from '../../src/cluster/decide/commands.ts';
 import { Draft } from '../../src/cluster/decide/draft.ts';
@@ -6,6 +5,7 @@ import { projectNames, settleAll } from '../../src/cluster/decide/settle.ts';
 import { allOf, servicesOfProject } from '../../src/cluster/state/view.ts';
 import type { Service } from '../../src/model/project.ts';
 import { countingMakers, dependsOn, deployment, service, World } from './world.ts';
+import { fc } from '../property.ts';
 
 const names = ['a', 'b', 'c'] as const;
 const conditions = ['service_started', 'service_healthy', 'service_completed_successfully'] as const;

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { afterProbe, healthPolicy, nextProbeMs } from '../../src/engine/health/health-policy.ts';
 import { lineSplitter, parseLogLine } from '../../src/engine/logs/log-format.ts';
+import { fc } from '../property.ts';
 
 const own = { test: { kind: 'shell' as const, line: 'true' }, intervalMs: null, timeoutMs: null, startPeriodMs: null, startIntervalMs: null, retries: null };
 const image = { test: ['CMD', 'check', '-q'], intervalMs: 5000, timeoutMs: 0, startPeriodMs: 0, startIntervalMs: 0, retries: 7 };

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { diagnoseCycles } from '../../src/graph/diagnose.ts';
 import { graphOf } from '../../src/graph/graph.ts';
@@ -6,6 +5,8 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { cyclesOf, restartedWith, startOrder, stopOrder, withDependencies, withDependents } from '../../src/graph/order.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import type { Dependency, Service } from '../../src/model/project.ts';
+import { cpuMs } from '../cpu-time.ts';
+import { fc } from '../property.ts';
 
 /** `web: db(healthy) cache(optional)`, one service a line; words in brackets set the edge. */
 function read(text: string): Graph {
@@ -98,11 +99,11 @@ describe('circles', () => {
     const size = 10_000;
     const chain = read(Array.from({ length: size }, (_, i) => `s${i}: ${i === 0 ? '' : `s${i - 1}`}`).join('\n'));
     const ring = read(Array.from({ length: size }, (_, i) => `s${i}: s${(i + 1) % size}`).join('\n'));
-    const started = performance.now();
-    const order = startOrder(chain);
-    expect(order.ok && order.levels.length).toBe(size);
-    expect(cyclesOf(ring).map((cycle) => cycle.length)).toEqual([size]);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(cpuMs(() => {
+      const order = startOrder(chain);
+      expect(order.ok && order.levels.length).toBe(size);
+      expect(cyclesOf(ring).map((cycle) => cycle.length)).toEqual([size]);
+    })).toBeLessThan(1_000);
   });
 
   test('a knot with more circles than there is time for still gives some', () => {

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomId } from '../../src/base/ids.ts';
@@ -12,6 +11,7 @@ import { laptopLimits } from '../../src/manager/store/store-limits.ts';
 import { realClock } from '../../src/os/real-clock.ts';
 import { memoryStore } from '../fakes/memory-store.ts';
 import { storeContract } from './store-contract.ts';
+import { freePort, ownHost } from '../fakes/own-host.ts';
 
 const random: Random = { float: Math.random, bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) };
 const watchCommitsMax = 12;
@@ -41,7 +41,7 @@ storeContract('the leader of three over WebSocket', async () => {
   const stores = [first];
   for (const name of ['m2', 'm3']) {
     const [memberId, port] = [randomId(random), await freePort()];
-    await first.changeMembers({ kind: 'join', memberId, address: `127.0.0.1:${port}`, featureLevel: 1 });
+    await first.changeMembers({ kind: 'join', memberId, address: `${ownHost}:${port}`, featureLevel: 1 });
     stores.push(await member(dir, name, port, { kind: 'join', identity: first.invite(memberId) }));
   }
   while (first.status().members.filter((one) => one.role === 'voter').length < 3) await realClock.sleep(5);
@@ -61,13 +61,5 @@ async function opened(options: Pick<OpenStoreOptions, 'dir' | 'address' | 'begin
 }
 
 function member(dir: string, name: string, port: number, begin: OpenStoreOptions['begin']): Promise<OpenedStore> {
-  return opened({ dir: join(dir, name), address: `127.0.0.1:${port}`, begin, connect: wsPeers({ listen: { host: '127.0.0.1', port }, security: null, clock: realClock, log: silentLog }) });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  return opened({ dir: join(dir, name), address: `${ownHost}:${port}`, begin, connect: wsPeers({ listen: { host: ownHost, port }, security: null, clock: realClock, log: silentLog }) });
 }

@@ -1,6 +1,5 @@
 import { decode, encode } from 'dns-packet';
 import type { Packet } from 'dns-packet';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseIp } from '../../src/base/cidr.ts';
 import type { Ip } from '../../src/base/cidr.ts';
@@ -10,6 +9,7 @@ import { buildHostsFile } from '../../src/net/dns/hosts-file.ts';
 import { decodeQuery, encodeAnswer, encodeName, questionOf } from '../../src/net/dns/message.ts';
 import { buildNameTable, parseReverseName } from '../../src/net/dns/name-table.ts';
 import { buildResolvConf, parseResolvConf } from '../../src/net/dns/resolv-conf.ts';
+import { fc } from '../property.ts';
 
 const ip = (text: string): Ip => parseIp(text) ?? expect.unreachable(text);
 const network = (id: string, number: number, isInternal = false): object => ({ id, name: id, subnet: `10.1.${number}.0/24`, gateway: `10.1.${number}.1`, subnet6: null, gateway6: null, isInternal, mtu: null });

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { attribute, decodeAttributeList, decodeAttributes, decodeMessages, encodeMessage, nestedAttribute, netlinkFlags, textAttribute, textOf, u32Attribute } from '../../src/os/netlink-message.ts';
 import { newVeth, readLink, readRoute } from '../../src/os/netlink-route.ts';
+import { fc } from '../property.ts';
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map((one) => Buffer.from(one));
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyChange, decodeConfChange, decodeConfEntry, encodeConfChange, enterJoint, leaveJoint, membersOf } from '../../src/raft/conf-change.ts';
 import { MemoryLogStorage, emptyConf, entryBytes, takeEntries } from '../../src/raft/log-storage.ts';
@@ -6,6 +5,7 @@ import { Progress, Window } from '../../src/raft/progress.ts';
 import { jointIndex, jointVote, majorityIndex, majorityVote } from '../../src/raft/quorum.ts';
 import { RaftLog } from '../../src/raft/raft-log.ts';
 import type { ConfChange, ConfState, Entry, MemberId } from '../../src/raft/types.ts';
+import { fc } from '../property.ts';
 
 const entry = (index: number, term: number, size = 0): Entry => ({ index, term, kind: 'normal', data: new Uint8Array(size) });
 const ids: readonly MemberId[] = ['a', 'b', 'c', 'd', 'e'];

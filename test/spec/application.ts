@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../property.ts';
 
 /** Values of many keys in each of their forms, as one would write them. */
 const forms: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseDotenv, parseRawEnv } from '../../src/spec/dotenv/parse.ts';
 import type { DotenvResult } from '../../src/spec/dotenv/parse.ts';
+import { cpuMs } from '../cpu-time.ts';
+import { fc } from '../property.ts';
 
 const lookup = (name: string): string | undefined => (name === 'HOME' ? '/home/app' : undefined);
 
@@ -55,10 +56,10 @@ describe('env files', () => {
   });
 
   test('large files are read in time that grows with their size', () => {
-    const started = performance.now();
-    expect(parseDotenv('A=1\n'.repeat(200_000), { lookup }).ok).toBe(true);
-    expect(parseDotenv(`A="${'x\\n'.repeat(500_000)}"`, { lookup }).ok).toBe(true);
-    expect(parseDotenv('#\n'.repeat(500_000), { lookup }).ok).toBe(true);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(cpuMs(() => {
+      expect(parseDotenv('A=1\n'.repeat(200_000), { lookup }).ok).toBe(true);
+      expect(parseDotenv(`A="${'x\\n'.repeat(500_000)}"`, { lookup }).ok).toBe(true);
+      expect(parseDotenv('#\n'.repeat(500_000), { lookup }).ok).toBe(true);
+    })).toBeLessThan(2_000);
   });
 });

@@ -1,7 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { interpolate } from '../../src/spec/interpolate/template.ts';
 import { extractVariables } from '../../src/spec/interpolate/variables.ts';
+import { cpuMs } from '../cpu-time.ts';
+import { fc } from '../property.ts';
 
 const environment: Readonly<Record<string, string>> = { A: 'a', EMPTY: '', DOLLAR: '$A ${A} $$' };
 const lookup = (name: string): string | undefined => (Object.hasOwn(environment, name) ? environment[name] : undefined);
@@ -70,11 +71,11 @@ describe('interpolate', () => {
   });
 
   test('100,000 variables, unclosed braces and deep nesting take little time', () => {
-    const started = performance.now();
-    expect(run('${A:-x}'.repeat(100_000))).toHaveLength(100_000);
-    expect(run(`${'${UNSET:-{'.repeat(100_000)}}`)).toContain('!');
-    expect(run(`${'${UNSET:-'.repeat(1_000)}${'}'.repeat(1_000)}`)).toContain('! variables are nested more than 32 deep');
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(cpuMs(() => {
+      expect(run('${A:-x}'.repeat(100_000))).toHaveLength(100_000);
+      expect(run(`${'${UNSET:-{'.repeat(100_000)}}`)).toContain('!');
+      expect(run(`${'${UNSET:-'.repeat(1_000)}${'}'.repeat(1_000)}`)).toContain('! variables are nested more than 32 deep');
+    })).toBeLessThan(1_000);
   });
 });
 

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LoadInput, Loaded } from '../../src/spec/input.ts';
 import { printJson } from '../../src/spec/print/json.ts';
 import { printYaml } from '../../src/spec/print/yaml.ts';
 import { anyApplication, anyOverride } from './application.ts';
 import { folder, loadFiles } from './load-files.ts';
+import { fc } from '../property.ts';
 
 const name = { name: 'app', isExplicit: true };
 

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isErrorCode } from '../../src/base/error-codes.ts';
 import { casesRoot } from '../conformance/set.ts';
 import { loadFiles } from './load-files.ts';
+import { fc } from '../property.ts';
 
 /** One thing done to a text, at a line or a character. */
 type Edit = { readonly how: 'drop' | 'double' | 'indent' | 'outdent' | 'swap' | 'cut' | 'put' | 'tab' | 'copy'; readonly at: number; readonly to: number; readonly text: string };

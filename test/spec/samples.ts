@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { randomBelow, seededRandom } from '../../src/base/random.ts';
 import type { Random } from '../../src/base/random.ts';
 import { composeSchema } from '../../src/spec/generated/compose-schema.js';
 import { resolveSchema, typesOf } from '../../src/spec/schema/schema.ts';
 import type { JsonType, Schema } from '../../src/spec/schema/schema.ts';
+import { fc } from '../property.ts';
 
 /** Any value a file can hold, small. */
 export const anyValue: fc.Arbitrary<unknown> = fc.oneof(

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { composeSchema } from '../../src/spec/generated/compose-schema.js';
@@ -8,6 +7,7 @@ import { validateModel } from '../../src/spec/schema/validate.ts';
 import { casesRoot } from '../conformance/set.ts';
 import { publishedVerdict } from './published-schema.ts';
 import { anyMutation, anyValue, mutate, sampleModel } from './samples.ts';
+import { fc } from '../property.ts';
 
 const isValidThere = publishedVerdict();
 

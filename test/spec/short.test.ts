@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Parsed } from '../../src/base/parsed.ts';
 import { parseDeviceCount, parseDeviceShort } from '../../src/spec/short/device.ts';
@@ -7,6 +6,7 @@ import { isIpAddress, parsePortShort } from '../../src/spec/short/port.ts';
 import { splitShellWords } from '../../src/spec/short/shell-words.ts';
 import { parseSshShort } from '../../src/spec/short/ssh.ts';
 import { cleanPath, parseVolumeShort } from '../../src/spec/short/volume.ts';
+import { fc } from '../property.ts';
 
 function show(outcome: Parsed<unknown>): string {
   return outcome.ok ? JSON.stringify(outcome.value) : `! ${outcome.message}`;

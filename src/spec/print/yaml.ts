@@ -83,8 +83,9 @@ const oldWords: readonly string[] = ['y', 'Y', 'yes', 'Yes', 'YES', 'on', 'On', 
 
 /** A text in the plainest form that reads back as the same text. */
 function textScalar(text: string, depth: number): string {
-  if (text.includes('\n') && isPrintable(text)) return blockScalar(text, depth);
-  const readsAsOther = typeof resolvePlain(text) !== 'string' || oldWords.includes(text) || /^[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?$/.test(text) || text === '<<' || text === '=';
+  // A space before a line's end is lost on readers that trim, so such a text is quoted, as the reference does too.
+  if (text.includes('\n') && isPrintable(text) && !/ (?:\n|$)/.test(text)) return blockScalar(text, depth);
+  const readsAsOther = text.includes('\n') || typeof resolvePlain(text) !== 'string' || oldWords.includes(text) || /^[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?$/.test(text) || text === '<<' || text === '=';
   if (readsAsOther || !isPrintable(text)) return doubleQuoted(text);
   return isPlainSafe(text) ? text : `'${text.replaceAll("'", "''")}'`;
 }

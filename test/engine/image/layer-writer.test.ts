@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, lstatSync, readdirSync, readFileSync, readlinkS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env, geteuid } from 'node:process';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LayerWriter } from '../../../src/engine/image/layer-writer.ts';
 import { TarReader } from '../../../src/engine/image/tar-reader.ts';
 import { getXattr } from '../../../src/os/fd-ops.ts';
 import { makeTar } from './tar-maker.ts';
 import type { MadeEntry } from './tar-maker.ts';
+import { fc } from '../../property.ts';
 
 const isRoot = geteuid?.() === 0;
 const why = isRoot ? '' : ' (left out: owners and devices need root)';

@@ -246,16 +246,13 @@ describe('a registry that has its troubles', () => {
       return true;
     };
     const stop = new AbortController();
-    const seen = new Promise<void>((resolve) => {
-      void code(images.pull({ reference: 'slow', signal: stop.signal, onProgress: (step) => step.status === 'downloading' && resolve() })).then((answer) => void cancelled.push(answer));
-    });
-    const cancelled: unknown[] = [];
-    await seen;
+    const begun = Promise.withResolvers<void>();
+    const slowPull = code(images.pull({ reference: 'slow', signal: stop.signal, onProgress: (step) => step.status === 'downloading' && begun.resolve() }));
+    await begun.promise;
     await images.pull({ reference: 'fast' });
-    const began = performance.now();
+    // The layer never ends by itself, so that this answer is one to the abort.
     stop.abort();
-    while (cancelled.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    expect([cancelled, performance.now() - began < 1000]).toEqual([['ENGINE_PULL_CANCELLED'], true]);
+    expect(await slowPull).toBe('ENGINE_PULL_CANCELLED');
   });
 
   test('a registry that is down is named', async () => {

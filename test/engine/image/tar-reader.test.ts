@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TarReader } from '../../../src/engine/image/tar-reader.ts';
 import type { TarEntry } from '../../../src/engine/image/tar-reader.ts';
 import { bytesOf, makeTar, sealed } from './tar-maker.ts';
 import type { MadeEntry } from './tar-maker.ts';
+import { fc } from '../../property.ts';
 
 type Read = { readonly entry: TarEntry; readonly content: Buffer };
 

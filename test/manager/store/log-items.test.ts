@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import fc from 'fast-check';
 import { batchFacts, decodeItems, encodeItems } from '../../../src/manager/store/log-items.ts';
 import type { LogItem } from '../../../src/manager/store/log-items.ts';
+import { fc } from '../../property.ts';
 
 const count = fc.integer({ min: 0, max: 2 ** 40 });
 const item: fc.Arbitrary<LogItem> = fc.oneof(

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,8 +13,11 @@ import type { OpenedStore } from '../../../src/manager/store/opened-store.ts';
 import { wsPeers } from '../../../src/manager/store/peer-link.ts';
 import { laptopLimits } from '../../../src/manager/store/store-limits.ts';
 import { realClock } from '../../../src/os/real-clock.ts';
+import { freePort, ownHost } from '../../fakes/own-host.ts';
 
 const random: Random = { float: Math.random, bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) };
+// NOTE: nobody's election timeout passes here, so that a busy machine holds no election, and what needs none is seen to need none.
+const patient = { ...laptopLimits, tickMs: 50, electionTicks: 1000 };
 let dir = '';
 const opened: OpenedStore[] = [];
 beforeEach(() => {
@@ -26,18 +28,10 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-async function open(name: string, port: number, begin: OpenStoreOptions['begin'], limits = laptopLimits): Promise<OpenedStore> {
+async function open(name: string, port: number, begin: OpenStoreOptions['begin'], limits = patient): Promise<OpenedStore> {
   const store = await openStore({
-    dir: join(dir, name), clock: realClock, random, log: silentLog, limits, address: `127.0.0.1:${port}`, begin,
-    connect: wsPeers({ listen: { host: '127.0.0.1', port }, security: null, clock: realClock, log: silentLog }), unlockKey: null, isSmall: true, onFatal: () => undefined,
+    dir: join(dir, name), clock: realClock, random, log: silentLog, limits, address: `${ownHost}:${port}`, begin,
+    connect: wsPeers({ listen: { host: ownHost, port }, security: null, clock: realClock, log: silentLog }), unlockKey: null, isSmall: true, onFatal: () => undefined,
   });
   opened.push(store);
   return store;
@@ -57,7 +51,7 @@ function put(id: string, text: string): Parameters<OpenedStore['propose']>[0] {
   return [{ kind: 'put', ifVersion: null, object: { kind: 'config', id, version: 0, createdMs: 0, updatedMs: 0, name: id, projectName: null, key: id, labels: {}, dataBase64: text, digest: '' } }];
 }
 
-async function cluster(count: number, limits = laptopLimits): Promise<OpenedStore[]> {
+async function cluster(count: number, limits = patient): Promise<OpenedStore[]> {
   const first = await open('m1', await freePort(), { kind: 'first' }, limits);
   await until('a leader', () => first.leadership().isLeader);
   const stores = [first];
@@ -66,10 +60,10 @@ async function cluster(count: number, limits = laptopLimits): Promise<OpenedStor
   return stores;
 }
 
-async function join_(via: OpenedStore, name: string, limits = laptopLimits): Promise<OpenedStore> {
+async function join_(via: OpenedStore, name: string, limits = patient): Promise<OpenedStore> {
   const port = await freePort();
   const memberId = randomId(random);
-  await via.changeMembers({ kind: 'join', memberId, address: `127.0.0.1:${port}`, featureLevel: 1 });
+  await via.changeMembers({ kind: 'join', memberId, address: `${ownHost}:${port}`, featureLevel: 1 });
   return open(name, port, { kind: 'join', identity: via.invite(memberId) }, limits);
 }
 
@@ -87,16 +81,14 @@ describe('three members over WebSocket', () => {
     const [a, b, c] = await cluster(3);
     if (a === undefined || b === undefined || c === undefined) throw new Error('three');
     await a.propose(put('x', '1'));
-    const closed = performance.now();
     await a.close();
-    const next = await until('a new leader', () => [b, c].find((store) => store.leadership().isLeader));
-    expect(performance.now() - closed).toBeLessThan(2500);
+    const next = await until('a new leader, without an election timeout', () => [b, c].find((store) => store.leadership().isLeader));
     await next.propose(put('x', '2'));
     expect(get(await c.read(), 'config', 'x')?.dataBase64).toBe('2');
   });
 
   test('a late member gets the state as a snapshot in chunks', async () => {
-    const limits = { ...laptopLimits, snapshotEntries: 50, trailingEntries: 5, snapshotDelayMs: 0 };
+    const limits = { ...patient, snapshotEntries: 50, trailingEntries: 5, snapshotDelayMs: 0 };
     const [a] = await cluster(1, limits);
     if (a === undefined) throw new Error('one');
     for (let at = 0; at < 12; at += 1) await Promise.all(Array.from({ length: 20 }, (_, n) => a.propose(put(`k${n}`, `${at}`.padEnd(20_000, 'x')))));
@@ -117,7 +109,8 @@ describe('three members over WebSocket', () => {
   });
 
   test('a removal that would lose the quorum is refused', async () => {
-    const [a, b, c] = await cluster(3);
+    // The refusal comes when an election timeout has passed in silence.
+    const [a, b, c] = await cluster(3, { ...patient, electionTicks: 80 });
     if (a === undefined || b === undefined || c === undefined) throw new Error('three');
     const leader = await until('a leader', () => [a, b, c].find((store) => store.leadership().isLeader));
     const [dead, alive] = [a, b, c].filter((store) => store !== leader);
@@ -132,7 +125,7 @@ describe('three members over WebSocket', () => {
 describe('the door of a member', () => {
   async function knock(port: number, headers: Record<string, string>): Promise<string> {
     return new Promise((resolve) => {
-      const socket = new WebSocket(`ws://127.0.0.1:${port}/flotilla/peer`, { headers });
+      const socket = new WebSocket(`ws://${ownHost}:${port}/flotilla/peer`, { headers });
       socket.on('open', () => {
         socket.send(Buffer.alloc(5 * 1024 * 1024));
         socket.on('close', (code) => resolve(`closed ${code}`));
