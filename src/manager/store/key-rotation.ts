@@ -19,17 +19,27 @@ export type KeyRotationOptions = {
 
 /**
  * Changes the keys of the files while the store runs. A new data key is durable in the key file before anything uses it; then new records
- * are written with it, a snapshot is made, and when no file needs an old key any more, it is dropped. A crash in between leaves all keys there.
+ * are written with it, a snapshot is made, and when no file needs an old key any more, it is dropped: at the latest after two more
+ * snapshots, as the last two are kept and the log back to the older. A crash in between leaves all keys there.
  */
 export class KeyRotation {
   readonly #options: KeyRotationOptions;
   #opened: OpenedKeys;
   #unlockKey: Secret | null;
+  #failure: AppError | null = null;
 
   constructor(options: KeyRotationOptions) {
     this.#options = options;
     this.#opened = options.opened;
     this.#unlockKey = options.unlockKey;
+    options.node.snapshots.onCleaned = () => {
+      if (this.keyCount > 1) this.#dropUnused((error) => void (this.#failure = error));
+    };
+  }
+
+  /** What the last change of keys could not finish. */
+  get failure(): AppError | null {
+    return this.#failure;
   }
 
   get isAutolocked(): boolean {
@@ -40,8 +50,12 @@ export class KeyRotation {
     return this.#opened.file.keys.length;
   }
 
-  rotate(done: (error: AppError | null) => void): void {
+  rotate(finished: (error: AppError | null) => void): void {
     const { disk, dir, randomBytes, node } = this.#options;
+    const done = (error: AppError | null): void => {
+      this.#failure = error;
+      finished(error);
+    };
     try {
       this.#opened = addDataKey({ disk, dir, opened: this.#opened, unlockKey: this.#unlockKey, randomBytes });
     } catch (error) {
@@ -56,14 +70,17 @@ export class KeyRotation {
     });
   }
 
-  /** Autolock on: `done` gets the unlock key, which is nowhere else. Data keys that once lay open on this disk are replaced too. */
-  lock(done: (error: AppError | null, unlockKey: Secret | null) => void): void {
+  /**
+   * Autolock on: `done` gets the unlock key, which is nowhere else. Data keys that once lay open on this disk are replaced too; where that
+   * fails the store is locked all the same, so the key is handed out and `failure` says the rest.
+   */
+  lock(done: (unlockKey: Secret) => void): void {
     const { disk, dir, randomBytes } = this.#options;
     const unlockKey = makeUnlockKey(randomBytes);
     // A disk error here throws before anything changed: the old key file stays.
     this.#opened = rewrapKeys({ disk, dir, opened: this.#opened, nextUnlockKey: unlockKey, randomBytes });
     this.#unlockKey = unlockKey;
-    this.rotate((error) => done(error, unlockKey));
+    this.rotate(() => done(unlockKey));
   }
 
   unlock(): void {

@@ -93,7 +93,7 @@ export class OpenedStore implements ClusterStore {
   readonly onLeadership = (listener: (leadership: Leadership) => void): (() => void) => this.#options.node.onLeadership(listener);
 
   readonly status = (): StoreStatus => {
-    const { node, identity } = this.#options;
+    const { node, identity, rotation } = this.#options;
     const core = node.core.status();
     const { conf, members } = node.state;
     const reachable = new Map(core.members.map((one) => [one.member, one]));
@@ -111,7 +111,7 @@ export class OpenedStore implements ClusterStore {
         isReachable: id === identity.memberId || (reachable.get(id)?.isRecentActive ?? id === core.leader),
         matchIndex: id === identity.memberId ? core.lastIndex : (reachable.get(id)?.match ?? 0),
       })),
-      alarms: [...node.alarms, ...warningsOf(conf.voters)],
+      alarms: [...node.alarms, ...warningsOf(conf.voters), ...keyWarnings(rotation)],
     };
   };
 
@@ -164,11 +164,8 @@ export class OpenedStore implements ClusterStore {
       this.#options.rotation.rotate((error) => (error === null ? resolve() : reject(error)));
     });
 
-  /** Turns autolock on, or replaces its key. The answer is shown once and kept by the operator. */
-  readonly lockKeys = (): Promise<Secret> =>
-    new Promise((resolve, reject) => {
-      this.#options.rotation.lock((error, unlockKey) => (error === null && unlockKey !== null ? resolve(unlockKey) : reject(error ?? closed())));
-    });
+  /** Turns autolock on, or replaces its key. The answer is shown once and kept by the operator. After an error nothing is locked. */
+  readonly lockKeys = (): Promise<Secret> => new Promise((resolve) => this.#options.rotation.lock(resolve));
 
   readonly unlockKeys = (): void => this.#options.rotation.unlock();
 
@@ -204,6 +201,10 @@ export class OpenedStore implements ClusterStore {
 function warningsOf(voters: readonly MemberId[]): string[] {
   if (voters.length === 2) return ['two-voters: the loss of either stops changes; add a third manager'];
   return voters.length > 0 && voters.length % 2 === 0 ? [`even-voters: ${voters.length} voters survive no more losses than ${voters.length - 1}`] : [];
+}
+
+function keyWarnings(rotation: KeyRotation): string[] {
+  return rotation.failure === null ? [] : [`keys: the change of the data key is not finished (${rotation.failure.message}); change it once more: flotilla store keys rotate`];
 }
 
 function closed(): AppError {

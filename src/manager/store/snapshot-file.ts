@@ -128,6 +128,7 @@ export class SnapshotWriter {
   #sizeBytes = 0;
   #chunkCount = 0;
   #unsyncedBytes = 0;
+  readonly keyId: number;
 
   constructor(options: { readonly disk: Disk; readonly dir: string; readonly part: string; readonly target: string; readonly head: SnapshotHead; readonly keys: DataKeys; readonly salt: Uint8Array; readonly chunkBytes: number }) {
     const { disk, head, keys } = options;
@@ -137,6 +138,7 @@ export class SnapshotWriter {
     this.#head = head;
     this.#chunkBytes = options.chunkBytes;
     this.#target = options.target;
+    this.keyId = keys.currentId;
     this.#sealer = fileSealer({ keys, keyId: keys.currentId, salt: options.salt, fileId: 0, what: this.#target });
     this.#file = disk.open(options.part, 'create');
     const fileHead: FileHead = {
@@ -234,15 +236,17 @@ export class SnapshotReader {
   constructor(disk: Disk, path: string, keys: DataKeys) {
     this.#path = path;
     this.#file = disk.open(path, 'read');
-    const prefix = this.#file.read(0, 16);
-    const headBytes = prefix.length === 16 ? viewOf(prefix).getUint32(8, true) : 0;
-    if (prefix.length < 16 || magic.some((byte, at) => prefix[at] !== byte) || headBytes > headBytesMax) throw damaged(path, 'its head is unreadable');
-    const bytes = this.#file.read(16, headBytes);
-    if (crc32(bytes) !== viewOf(prefix).getUint32(12, true)) throw damaged(path, 'its head does not verify');
-    this.#head = parseHead(path, bytes);
-    this.#firstAt = 16 + headBytes;
-    this.#aad = createHash('sha256').update(bytes).digest();
-    this.#sealer = fileSealer({ keys, keyId: this.#head.keyId, salt: Buffer.from(this.#head.salt, 'base64'), fileId: 0, what: path });
+    try {
+      const bytes = readHead(path, this.#file);
+      this.#head = parseHead(path, bytes);
+      this.#firstAt = 16 + bytes.length;
+      this.#aad = createHash('sha256').update(bytes).digest();
+      this.#sealer = fileSealer({ keys, keyId: this.#head.keyId, salt: Buffer.from(this.#head.salt, 'base64'), fileId: 0, what: path });
+    } catch (error) {
+      // NOTE: a leader tries a damaged file again for as long as a member needs it.
+      this.#file.close();
+      throw error;
+    }
   }
 
   get keyId(): number {
@@ -305,6 +309,15 @@ export class SnapshotReader {
 /** What the hash covers besides the content: the same for every member, whatever its own encryption. */
 function hashedHead(head: SnapshotHead): string {
   return JSON.stringify([head.clusterId, head.index, head.term, head.meta]);
+}
+
+function readHead(path: string, file: DiskFile): Uint8Array {
+  const prefix = file.read(0, 16);
+  const headBytes = prefix.length === 16 ? viewOf(prefix).getUint32(8, true) : 0;
+  if (prefix.length < 16 || magic.some((byte, at) => prefix[at] !== byte) || headBytes > headBytesMax) throw damaged(path, 'its head is unreadable');
+  const bytes = file.read(16, headBytes);
+  if (crc32(bytes) !== viewOf(prefix).getUint32(12, true)) throw damaged(path, 'its head does not verify');
+  return bytes;
 }
 
 function parseHead(path: string, bytes: Uint8Array): FileHead {

@@ -42,6 +42,8 @@ export class SnapshotMaker {
   #notBeforeMs = 0;
   #waiting: ((error: AppError | null) => void)[] = [];
   #next: ((error: AppError | null) => void)[] = [];
+  /** Called when old files were removed. */
+  onCleaned: () => void = () => undefined;
 
   constructor(host: NodeHost, options: SnapshotMakerOptions) {
     this.#host = host;
@@ -171,6 +173,7 @@ export class SnapshotMaker {
     };
     if (keepIndex > 0) logRunner.submit({ kind: 'compact', index: keepIndex }, check);
     bulkRunner.submit({ kind: 'snapshot-keep', indexes }, check);
+    this.onCleaned();
   }
 
   #isOver(error: AppError | null): boolean {

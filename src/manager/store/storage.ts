@@ -144,7 +144,7 @@ export class Storage {
         this.#writers.set(backupSlot, openBackupFile({ disk: this.#options.disk, path: job.path, head: job.head, salt: this.#options.randomBytes(16) }));
         return { kind: 'done' };
       case 'keys-in-use':
-        return { kind: 'key-ids', keyIds: [...(this.#wal?.keyIdsInUse ?? []), ...this.#snapshots.keyIdsInUse()] };
+        return { kind: 'key-ids', keyIds: [...(this.#wal?.keyIdsInUse ?? []), ...this.#snapshots.keyIdsInUse(), ...[...this.#writers.values()].map((writer) => writer.keyId)] };
     }
   }
 

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
+import type { Secret } from '../../../src/base/secret.ts';
 import { get } from '../../../src/cluster/state/view.ts';
 import type { Change } from '../../../src/model/entry.ts';
 import type { ConfigObject } from '../../../src/model/objects.ts';
@@ -135,7 +136,40 @@ describe('a store with one voter', () => {
     await expect(store.read()).rejects.toMatchObject({ code: 'MANAGER_CLOSED' });
   });
 
-  test('data keys are rotated and old ones dropped; autolock needs its key at the next start', async () => {
+  test('an old data key is forgotten when the snapshots and the log that need it are gone', async () => {
+    const keyIds = (): unknown => JSON.parse(readFileSync(join(dir, 'keys.json'), 'utf8')).keys.map((key: { id: number }) => key.id);
+    const store = await open({}, false);
+    await store.propose([put('a', 'x')]);
+    await store.makeSnapshot();
+    await store.rotateKeys();
+    expect(keyIds()).toEqual([1, 2]);
+    for (const id of ['b', 'c']) {
+      await store.propose([put(id, 'x')]);
+      await store.makeSnapshot();
+    }
+    await vi.waitFor(() => expect(keyIds()).toEqual([2]));
+    await store.close();
+    expect((await (await open({}, false)).read()).tables.config.size).toBe(3);
+  });
+
+  test('a store that fails right after it was locked still hands out the key that opens it, and says what is left to do', async () => {
+    const openWith = async (unlockKey: Secret | null): Promise<OpenedStore> => {
+      const store = await openStore({ dir, clock: realClock, random, log: silentLog, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey, isSmall: true, onFatal: () => undefined });
+      opened.push(store);
+      await vi.waitFor(() => expect(store.leadership().isLeader).toBe(true));
+      return store;
+    };
+    const store = await openWith(null);
+    await store.propose([put('a', 'x')]);
+    rmSync(join(dir, 'snapshots'), { recursive: true });
+    const unlockKey = await store.lockKeys();
+    expect(store.status().alarms.join()).toContain('keys: ');
+    await store.close();
+    await expect(openWith(null)).rejects.toMatchObject({ code: 'MANAGER_STORE_AUTOLOCKED' });
+    expect(get(await (await openWith(unlockKey)).read(), 'config', 'a')?.dataBase64).toBe('x');
+  });
+
+  test('data keys are rotated; autolock needs its key at the next start', async () => {
     const store = await open({}, false);
     await store.propose([put('a', 'secret text')]);
     await store.rotateKeys();

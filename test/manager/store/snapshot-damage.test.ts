@@ -51,6 +51,16 @@ describe.each([['plain', plainKeys], ['encrypted', sealed]] as const)('a snapsho
     }
   });
 
+  test('one whose head is damaged is not held open', () => {
+    const { snapshots, path } = make();
+    const bad = readFileSync(path);
+    bad[20] = (bad[20] ?? 0) ^ 1;
+    writeFileSync(path, bad);
+    const before = readdirSync('/proc/self/fd').length;
+    for (let time = 0; time < 50; time += 1) expect(() => read(snapshots)).toThrow(expect.objectContaining({ code: 'MANAGER_SNAPSHOT_DAMAGED' }));
+    expect(readdirSync('/proc/self/fd').length).toBeLessThan(before + 25);
+  });
+
   test('a file cut at any byte is found', () => {
     const { snapshots, path } = make();
     const whole = readFileSync(path);
