@@ -23,7 +23,7 @@ export class Membership {
   readonly #host: NodeHost;
   #waiting: Waiting[] = [];
   readonly #asked: Map<number, Asked> = new Map();
-  #callId = 0;
+  #callId: number;
   #ticks = 0;
   #removals: Removal[] = [];
   #confirmed: { readonly voters: readonly MemberId[]; readonly by: Set<MemberId> } = { voters: [], by: new Set() };
@@ -37,6 +37,8 @@ export class Membership {
 
   constructor(host: NodeHost) {
     this.#host = host;
+    // NOTE: not from 1: a leader may still answer what this member asked before it was started anew.
+    this.#callId = Math.floor(host.env.random.float() * 2 ** 48);
   }
 
   /** Does it here if this member leads, or asks the leader. */

@@ -17,11 +17,13 @@ export class Reads {
   #waiting: ReadDone[] = [];
   #isPlanned = false;
   #isStopped = false;
-  #context = 0;
+  #context: number;
   readonly #rounds: Map<number, Round> = new Map();
 
   constructor(host: NodeHost) {
     this.#host = host;
+    // NOTE: not from 1: a leader may still answer what this member asked before it was started anew.
+    this.#context = Math.floor(host.env.random.float() * 2 ** 48);
   }
 
   read(done: ReadDone): void {

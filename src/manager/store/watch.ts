@@ -59,8 +59,10 @@ export class WatchLog {
     let isBehind = false;
     let wake: () => void = () => undefined;
     const waker = (commit: Commit | null): void => {
-      if (commit !== null && queue.length >= this.#commitsMax) isBehind = true;
-      else if (commit !== null) queue.push(commit);
+      // NOTE: a member that lags may be asked to go on from what its leader has shown.
+      const isNews = commit !== null && commit.revision > fromRevision;
+      if (isNews && queue.length >= this.#commitsMax) isBehind = true;
+      else if (isNews) queue.push(commit);
       wake();
     };
     const onAbort = (): void => wake();
