@@ -18,11 +18,11 @@ import { Reads } from './reads.ts';
 import { SnapshotMaker } from './snapshot-maker.ts';
 import { SnapshotTransfers } from './snapshot-transfers.ts';
 import { Spare } from './spare.ts';
-import { parseMemberInfo } from './state-codec.ts';
+import { infosOf } from './state-codec.ts';
 import { diffViews } from './state-diff.ts';
 import type { Commit, Leadership } from './store.ts';
 import { advance, appliedIndex, applyMembers, applyNormal } from './store-state.ts';
-import type { MemberInfo, StoreState } from './store-state.ts';
+import type { StoreState } from './store-state.ts';
 
 /**
  * One member: the consensus core, its log on disk, the state machine, its peers. Everything is driven by events (a message, a tick,
@@ -402,11 +402,8 @@ export class StoreNode {
 
   #applyConf(entry: LogRecord): void {
     const conf = this.#core.applyConfChange(entry);
-    const change = decodeConfChange(entry.data);
-    const infos = new Map<MemberId, MemberInfo>();
-    for (const one of change.changes) if (one.context !== undefined) infos.set(one.member, parseMemberInfo(JSON.parse(one.context)));
     this.#addresses.remember(this.#state);
-    this.#state = applyMembers(this.#state, conf, infos);
+    this.#state = applyMembers(this.#state, conf, infosOf(decodeConfChange(entry.data)));
     this.#host.env.transport.setPeers(this.#addresses.of(this.#state));
     this.#host.env.log.info('store.members', { conf, index: entry.index });
     this.membership.applied(entry.index, entry.term);

@@ -6,7 +6,7 @@ import { objectKinds } from '../../model/objects.ts';
 import type { StoredObject } from '../../model/objects.ts';
 import type { Outcome } from '../../model/entry.ts';
 import { PersistentMap } from '../../base/persistent-map.ts';
-import type { ConfState, MemberId } from '../../raft/types.ts';
+import type { ConfChange, ConfState, MemberId } from '../../raft/types.ts';
 import { parseObject, parseOutcome } from './entry-codec.ts';
 import type { MemberInfo, StoreState } from './store-state.ts';
 
@@ -151,6 +151,11 @@ export function parseMemberInfo(value: unknown): MemberInfo {
     return { address: value.address, featureLevel: value.featureLevel };
   }
   throw unreadable('a member misses its address');
+}
+
+/** What a change of members says of them besides their votes. */
+export function infosOf(change: ConfChange): Map<MemberId, MemberInfo> {
+  return new Map(change.changes.flatMap((one) => (one.context === undefined ? [] : [[one.member, parseMemberInfo(JSON.parse(one.context))] as const])));
 }
 
 function isTextList(value: unknown): value is readonly string[] {

@@ -140,6 +140,19 @@ describe('recovery from a lost quorum', () => {
     await again.propose(put('k3', 'v3'));
   });
 
+  test('members that only the log tells of, no snapshot, are named and never taken back', async () => {
+    const store = await open('a');
+    await store.changeMembers({ kind: 'join', memberId: 'gone1', address: '127.0.0.1:1', featureLevel: 1 });
+    await store.changeMembers({ kind: 'join', memberId: 'gone2', address: '127.0.0.1:2', featureLevel: 1 });
+    await store.changeMembers({ kind: 'remove', memberId: 'gone2' });
+    await store.close();
+    expect(recoverFromLostQuorum(join(root, 'a'), null).droppedMembers).toEqual(['gone1']);
+    const again = await open('a');
+    for (const memberId of ['gone1', 'gone2']) {
+      await expect(again.changeMembers({ kind: 'join', memberId, address: '127.0.0.1:1', featureLevel: 1 }), memberId).rejects.toMatchObject({ code: 'MANAGER_MEMBER_REFUSED' });
+    }
+  });
+
   test('what is set aside for a rejoin leaves an empty directory', async () => {
     const store = await open('a');
     await store.propose(put('k', 'v'));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { AppError } from '../../../base/app-error.ts';
 import type { Secret } from '../../../base/secret.ts';
 import { realDisk } from '../../../os/disk.ts';
+import { applyChange, decodeConfEntry } from '../../../raft/conf-change.ts';
 import { emptyConf } from '../../../raft/log-storage.ts';
 import { decodeEntry } from '../entry-codec.ts';
 import { clusterKey, readIdentity } from '../identity.ts';
@@ -12,10 +13,11 @@ import type { Recovered } from '../node-types.ts';
 import { recoverState } from '../recover-state.ts';
 import { snapshotChunkBytes } from '../snapshot-file.ts';
 import { featureLevelOwn } from '../snapshot-transfers.ts';
+import { infosOf } from '../state-codec.ts';
 import { Storage, logDir } from '../storage.ts';
 import type { StorageOptions } from '../storage.ts';
 import { clusterLimits } from '../store-limits.ts';
-import { advance, appliedIndex, applyNormal } from '../store-state.ts';
+import { advance, appliedIndex, applyMembers, applyNormal } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { Wal } from '../wal.ts';
 
@@ -24,7 +26,7 @@ export type StoppedStore = {
   readonly keys: OpenedKeys;
   readonly storageOptions: StorageOptions;
   readonly recovered: Recovered;
-  /** With all entries of the log applied, changes of members apart. */
+  /** With all entries of the log applied. */
   readonly state: StoreState;
   /** Entries without proof on this disk that they were committed. They may have been acknowledged, so they count. */
   readonly keptEntries: number;
@@ -62,7 +64,15 @@ function applyTail(recovered: Recovered): { readonly state: StoreState; readonly
     if (entry.index <= appliedIndex(state)) continue;
     const position = { index: entry.index, term: entry.term };
     state = entry.kind === 'normal' ? applyNormal(state, position, decodeEntry(entry.data)).state : advance(state, position);
+    if (entry.kind === 'conf') state = changeMembers(state, entry.data);
     if (entry.index > (recovered.hardState?.commit ?? 0)) keptEntries += 1;
   }
   return { state, keptEntries };
+}
+
+/** Who was a member has to be known, or a recovered cluster could not say whom it left behind and must never take back. */
+function changeMembers(state: StoreState, data: Uint8Array): StoreState {
+  const { change, base } = decodeConfEntry(data);
+  const changed = applyChange(state.conf.voters.length === 0 && base !== null ? base : state.conf, change);
+  return changed.kind === 'changed' ? applyMembers(state, changed.conf, infosOf(change)) : state;
 }
