@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { AppError } from '../base/app-error.ts';
+import { rawTerminal } from '../os/raw-terminal.ts';
 import { encodeFrame, frameReader, frameTypes } from '../wire/frames.ts';
 import { type ApiClient, errorFrom } from '../wire/http-client.ts';
 import { type CliContext, ExitWith } from './context.ts';
@@ -57,7 +58,7 @@ function connectInput(call: ExecCall, socket: Duplex, isRaw: boolean): () => voi
   const { context } = call;
   const { stdin } = context;
   if (!call.isInteractive) return () => undefined;
-  if (isRaw) stdin.setRawMode(true);
+  const restore = isRaw ? rawTerminal(0) : () => undefined;
   const onData = (chunk: Buffer): void => void socket.write(encodeFrame(frameTypes.stdin, chunk));
   const onEnd = (): void => void socket.write(encodeFrame(frameTypes.endInput, new Uint8Array(0)));
   const resize = (): void => {
@@ -74,7 +75,7 @@ function connectInput(call: ExecCall, socket: Duplex, isRaw: boolean): () => voi
     stdin.off('data', onData);
     stdin.off('end', onEnd);
     process.off('SIGWINCH', resize);
-    if (isRaw) stdin.setRawMode(false);
+    restore();
     stdin.pause();
     stdin.unref?.();
   };

@@ -1,13 +1,14 @@
 import { relative } from 'node:path';
 import { AppError } from '../base/app-error.ts';
-import type { Diagnostic } from '../base/diagnostic.ts';
+import { type Diagnostic, sortDiagnostics } from '../base/diagnostic.ts';
 import type { Project } from '../model/project.ts';
 import type { Loaded, Provided } from '../spec/input.ts';
 import { ExitWith } from './context.ts';
+import { diagnosticLine } from './print/error.ts';
 import type { Reader, ReadHost } from './read-project.ts';
 
 /** Where findings are printed, and what of the process the printing needs. */
-export type DiagnosticsHost = ReadHost & { readonly err: { readonly write: (text: string) => void; readonly isTty: boolean } };
+export type DiagnosticsHost = ReadHost & { readonly err: { readonly write: (text: string) => void; readonly isTty: boolean }; readonly messages?: { readonly isJson: boolean } };
 
 export function hasError(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((one) => one.severity === 'error');
@@ -55,6 +56,7 @@ export function segmentsOf(path: string, model: unknown): string[] {
 
 /** Findings as text, each with its place and the lines around it. */
 export async function printed(host: DiagnosticsHost, diagnostics: readonly Diagnostic[], reader: Reader): Promise<string> {
+  if (host.messages?.isJson === true) return sortDiagnostics(diagnostics).map(diagnosticLine).join('');
   const { printDiagnostics } = await import('../spec/diagnostics/code-frame.ts');
   const sources = new Map<string, string>();
   const shown = diagnostics.map((one) => {

@@ -1,7 +1,7 @@
 import { AppError } from '../base/app-error.ts';
 import { type CliContext, ExitWith, type Output } from './context.ts';
 import { isCharacterDevice, writeNow } from '../os/output-fd.ts';
-import { printError } from './print/error.ts';
+import { errorLine, printError } from './print/error.ts';
 
 type Command = { readonly summary: string; readonly load: () => Promise<(args: readonly string[], context: CliContext) => Promise<void>> };
 
@@ -26,12 +26,14 @@ const commands: Readonly<Record<string, Command>> = {
 export async function run(args: readonly string[]): Promise<number> {
   const err = outputOf(2, () => process.stderr);
   const isColoured = err.isTty && (process.env['NO_COLOR'] ?? '') === '';
+  const context = makeContext(err);
   try {
-    await dispatch(args, makeContext(err));
+    await dispatch(args, context);
     return 0;
   } catch (error) {
     if (error instanceof ExitWith) return error.exitCode;
-    printError(err, error, { isColoured });
+    if (context.messages.isJson) err.write(errorLine(error));
+    else printError(err, error, { isColoured });
     return exitCodeOf(error);
   }
 }
@@ -83,6 +85,7 @@ function makeContext(err: Output): CliContext {
       return process.stdin;
     },
     nowMs: () => Date.now(),
+    messages: { isJson: false },
   };
 }
 

@@ -44,7 +44,7 @@ function summaryOf(options: { readonly engine: Engine; readonly queries: Queries
   return {
     id: container?.id ?? task?.containerId ?? '',
     name: container?.name ?? task?.containerName ?? '',
-    image: container?.image ?? '',
+    image: container?.image ?? options.queries.service(task?.serviceId ?? '')?.spec.image ?? '',
     imageId: container?.imageId ?? '',
     command: container?.command ?? [],
     projectName: task?.projectName ?? null,
@@ -65,7 +65,8 @@ function summaryOf(options: { readonly engine: Engine; readonly queries: Queries
 }
 
 function stateOf(container: ContainerInfo | null, task: TaskObject | null): ContainerSummary['state'] {
-  if (container === null) return 'dead';
+  // Docker's word for one that was not started. `dead` would say that its removal failed.
+  if (container === null) return 'created';
   if (container.state === 'exited' && task?.status.state === 'restarting') return 'restarting';
   if (task?.desired === 'removed' && container.state !== 'running') return 'removing';
   return container.state;

@@ -8,9 +8,14 @@ import { hiddenNotYet, notYetCommands, refuseGlobalFlags } from './not-yet.ts';
 /** `flotilla compose …`: the flags of each command are declared here, what they do is in a file of its own. */
 export async function runCompose(args: readonly string[], context: CliContext): Promise<void> {
   const program = composeProgram(context);
+  const settle = (): void => {
+    context.messages.isJson = (program.opts<ComposeFlags>().progress ?? context.env['COMPOSE_PROGRESS']) === 'json';
+  };
+  program.hook('preAction', settle);
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
+    settle();
     if (!(error instanceof CommanderError)) throw error;
     // Without a command the help is an answer to a mistake.
     if (error.code === 'commander.help') context.err.write(program.helpInformation());

@@ -100,7 +100,7 @@ async function attached(run: Attached): Promise<void> {
   const unsubscribe = context.onInterrupt(() => {
     interrupts += 1;
     if (interrupts === 1) {
-      context.err.write('Gracefully Stopping... press Ctrl+C again to force\n');
+      say(context, 'Gracefully Stopping... press Ctrl+C again to force');
       stopping = stop(secondsFlag('--timeout', options['timeout']));
     } else stopping = stop(0);
   });
@@ -112,7 +112,7 @@ async function attached(run: Attached): Promise<void> {
       onExit: (service, exitCode) => {
         exits.push({ service, exitCode });
         if (stopping === null && (abortsOnExit || (options['abortOnContainerFailure'] === true && exitCode !== 0))) {
-          context.err.write('Aborting on container exit...\n');
+          say(context, 'Aborting on container exit...');
           stopping = stop(secondsFlag('--timeout', options['timeout']));
         }
       },
@@ -133,6 +133,10 @@ async function attached(run: Attached): Promise<void> {
   if (exitCodeFrom !== null) throw new ExitWith(exits.find((one) => one.service === exitCodeFrom)?.exitCode ?? 0);
   const failed = exits.find((one) => one.exitCode !== 0);
   if (interrupts === 0 && failed !== undefined && (abortsOnExit || options['abortOnContainerFailure'] === true)) throw new ExitWith(failed.exitCode);
+}
+
+function say(context: CliContext, text: string): void {
+  context.err.write(context.messages.isJson ? `${JSON.stringify({ tail: true, text })}\n` : `${text}\n`);
 }
 
 function attachedServices(run: Attached): readonly string[] {

@@ -1,4 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +43,7 @@ export async function makeWorld(): Promise<World> {
   const mirror = process.env['FLOTILLA_TEST_MIRROR'];
   if (mirror === undefined) throw new Error('FLOTILLA_TEST_MIRROR is not set: run the tests by `make e2e`');
   mkdirSync(join(dir, 'projects'));
-  writeFileSync(join(dir, 'config.json'), JSON.stringify({ registries: { mirrors: { 'docker.io': [mirror] } }, logLevel: 'debug' }));
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ registries: { mirrors: { 'docker.io': [mirror] } }, addressPools: [{ cidr: poolOf(dir), prefixLength: 24 }], logLevel: 'debug' }));
   const env: Record<string, string | undefined> = {
     ...process.env, FLOTILLA_ROOT: rootDir, FLOTILLA_RUN: join(dir, 'run'), FLOTILLA_SOCKET: undefined, FLOTILLA_CONFIG: join(dir, 'config.json'), HOME: dir, NO_COLOR: '1',
   };
@@ -81,8 +82,14 @@ export async function makeWorld(): Promise<World> {
   // What one application leaves for the next (the control group of all containers, the link of the gateways) is not a leak.
   mkdirSync(join(dir, 'warm'));
   writeFileSync(join(dir, 'warm', 'compose.yaml'), 'services: {one: {image: busybox, command: [sleep, "60"]}}');
-  await ok(['compose', 'up', '-d'], { cwd: join(dir, 'warm') });
-  await ok(['compose', 'down', '-t', '0'], { cwd: join(dir, 'warm') });
+  try {
+    await ok(['compose', 'up', '-d'], { cwd: join(dir, 'warm') });
+    await ok(['compose', 'down', '-t', '0'], { cwd: join(dir, 'warm') });
+  } catch (error) {
+    await killDaemon();
+    await endOfBoot({ dir, instance, names });
+    throw error;
+  }
   const before: Traces = takeTraces(scope);
   const tableBefore = nftTable(names.table);
   const leftovers = async (): Promise<string[]> => {
@@ -118,6 +125,12 @@ export async function makeWorld(): Promise<World> {
     },
   };
   return world;
+}
+
+/** Two worlds at one time must not both take the first free network. */
+function poolOf(dir: string): string {
+  const [byte = 0] = createHash('sha256').update(dir).digest();
+  return `10.${64 + (byte % 128)}.0.0/16`;
 }
 
 /** Ends what a power cut would: the processes of containers and their monitors, mounts, links, rules, control groups, and all of the run directory. */
