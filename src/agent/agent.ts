@@ -18,6 +18,7 @@ import { AgentMemory } from './memory.ts';
 import { NodeNetwork } from './network.ts';
 import { fetchImage, prepareTask } from './prepare.ts';
 import { Reporter } from './report.ts';
+import { memoryFiles } from './secret-file.ts';
 import type { TaskMemory } from './step.ts';
 
 export type AgentOptions = {
@@ -64,7 +65,7 @@ export class Agent {
   }
 
   static async start(options: AgentOptions): Promise<Agent> {
-    const memory = await AgentMemory.open({ dir: options.dataDir, runDir: options.runDir, bootId: options.facts.bootId, log: options.log });
+    const memory = await AgentMemory.open({ dir: options.dataDir, runDir: options.runDir, bootId: options.facts.bootId, log: options.log, files: memoryFiles });
     const agent = new Agent(options, memory);
     agent.#unsubscribe = options.engine.containers.onEvent((event) => {
       const taskId = agent.#taskOfContainer.get(event.containerId);
