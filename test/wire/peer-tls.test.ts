@@ -21,10 +21,14 @@ function openssl(...args: readonly string[]): void {
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'peer-tls-'));
   for (const ca of ['ca', 'other-ca']) openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${ca}.key`, '-out', `${ca}.pem`, '-subj', `/CN=${ca}`, '-days', '2');
-  for (const [file, name, ca, days] of [['m1', 'm1', 'ca', '1'], ['m2', 'm2', 'ca', '1'], ['m3', 'm3', 'ca', '1'], ['expired', 'm2', 'ca', '-1'], ['foreign', 'm2', 'other-ca', '1']] as const) {
+  writeFileSync(join(dir, 'ca.cnf'), '[ca]\ndefault_ca = one\n[one]\ndatabase = index\nunique_subject = no\nnew_certs_dir = .\nserial = serial\ndefault_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n');
+  writeFileSync(join(dir, 'index'), '');
+  for (const [file, name, ca] of [['m1', 'm1', 'ca'], ['m2', 'm2', 'ca'], ['m3', 'm3', 'ca'], ['expired', 'm2', 'ca'], ['foreign', 'm2', 'other-ca']] as const) {
     writeFileSync(join(dir, `${file}.ext`), 'subjectAltName=IP:127.0.0.1\n');
     openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', `/CN=${name}`);
-    openssl('x509', '-req', '-in', `${file}.csr`, '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-days', days, '-out', `${file}.pem`, '-extfile', `${file}.ext`);
+    // NOTE: a negative number of days is refused by OpenSSL 3.5, so the dates are given.
+    const dates = file === 'expired' ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '1'];
+    openssl('ca', '-batch', '-notext', '-config', 'ca.cnf', '-create_serial', '-cert', `${ca}.pem`, '-keyfile', `${ca}.key`, '-in', `${file}.csr`, '-out', `${file}.pem`, '-extfile', `${file}.ext`, ...dates);
   }
 });
 afterEach(() => {
