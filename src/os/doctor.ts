@@ -15,13 +15,21 @@ export function examineMachine(path: string): Check[] {
     check('OCI runtime', crun !== null || runc !== null, [crun, runc].filter((one) => one !== null).join('; ') || 'neither crun nor runc', apt('crun')),
     check('conmon', versionOf('conmon', path) !== null, versionOf('conmon', path) ?? 'not found', apt('conmon')),
     check('nftables', versionOf('nft', path) !== null, versionOf('nft', path) ?? 'not found', apt('nftables')),
-    check('overlayfs', fileSystems().includes('overlay'), fileSystems().includes('overlay') ? 'in the kernel' : 'not in /proc/filesystems', 'sudo modprobe overlay'),
+    overlayCheck(),
     check('cgroups', cgroupVersion() !== null, cgroupVersion() ?? 'no hierarchy is mounted', 'mount cgroup v2: sudo mount -t cgroup2 none /sys/fs/cgroup'),
     check('nf_tables', existsSync('/proc/net/netfilter') || existsSync('/proc/sys/net/netfilter'), 'netfilter in the kernel', 'sudo modprobe nf_tables'),
     forwardingCheck(),
     { ...check('init for `init: true`', initProgram(path) !== null, initProgram(path) ?? 'not found', apt('tini')), isRequired: false },
     { ...check('memory', availableBytes() > 256e6, `${Math.round(availableBytes() / 1e6)} MB available`, 'stop what is not needed'), isRequired: false },
   ];
+}
+
+/** A stock kernel has it as a module, which the first mount loads. */
+function overlayCheck(): Check {
+  const isLoaded = fileSystems().includes('overlay');
+  const modules = `/lib/modules/${readText('/proc/sys/kernel/osrelease').trim()}`;
+  const isModule = !isLoaded && readText(`${modules}/modules.dep`).includes('/overlay.ko');
+  return check('overlayfs', isLoaded || isModule, isLoaded ? 'in the kernel' : isModule ? 'a module of the kernel' : `neither in /proc/filesystems nor in ${modules}`, 'sudo modprobe overlay');
 }
 
 /** Who is not root can't tell: everything below /proc/sys is read-only for them. */
