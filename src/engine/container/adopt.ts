@@ -9,6 +9,7 @@ import { newEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import type { EngineContext } from './engine-context.ts';
 import { recordExit, writeState } from './exits.ts';
+import { hasMonitor } from './launch.ts';
 import { decodeSpec } from './stored-spec.ts';
 import { parseState } from './stored-state.ts';
 
@@ -71,12 +72,13 @@ async function settleRun(context: EngineContext, entry: Entry): Promise<void> {
     else if (!isOver) entry.state = { ...entry.state, run: null };
     return await destroyRun(context, entry.id);
   }
-  if (readQuick(layout.exit(entry.id)) !== null || isAlive(run)) {
+  // A monitor that lives and has no code yet writes it: the watch sees that.
+  if (readQuick(layout.exit(entry.id)) !== null || isAlive(run) || hasMonitor(layout, entry.id)) {
     entry.isLaunched = true;
     if (run.wanted && run.startedMs === null) await finishStart(context, entry);
     return;
   }
-  // Neither alive nor with an exit code: its monitor was killed too, or has yet to write; the latter is seen by the watch.
+  // Neither alive nor with an exit code: its monitor was killed too.
   if (run.wanted) recordExit(context, entry, { exitCode: lostExitCode, finishedMs: context.clock.nowMs(), oomKilled: false });
   else entry.state = { ...entry.state, run: null };
   await destroyRun(context, entry.id);

@@ -20,7 +20,7 @@ import type { Entry } from './entry.ts';
 import { execInContainer } from './exec.ts';
 import { readExit, recordExit, writeState } from './exits.ts';
 import { keyedLock } from './keyed-lock.ts';
-import { launch } from './launch.ts';
+import { hasMonitor, launch } from './launch.ts';
 import { prepareLaunch } from './prepare.ts';
 import { normalizePath } from './process.ts';
 import { removeContainer } from './remove.ts';
@@ -281,7 +281,7 @@ class Room {
     this.#ended(entry, { exitCode: lostExitCode, finishedMs: this.#context.clock.nowMs(), oomKilled: false });
   }
 
-  /** True once the exit is recorded. A process that is gone without one (its monitor was killed) is not waited for. */
+  /** True once the exit is recorded. A process that is gone without one (its monitor was killed too) is not waited for. */
   async #waitForExit(entry: Entry, ms: number): Promise<boolean> {
     const { clock } = this.#context;
     const over = new AbortController();
@@ -294,7 +294,8 @@ class Room {
       const run = entry.state.run;
       if (!isRunning(entry) || run === null) break;
       if (!isAlive(run)) goneAt ??= clock.monotonicMs();
-      if (goneAt !== null && clock.monotonicMs() - goneAt > 10 * pollMs) break;
+      // On a busy machine the monitor may be late with the code: who is alive is waited for.
+      if (goneAt !== null && clock.monotonicMs() - goneAt > 10 * pollMs && !hasMonitor(this.#context.layout, entry.id)) break;
     }
     takeBack();
     return !isRunning(entry);

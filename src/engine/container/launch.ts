@@ -1,5 +1,5 @@
 import { AppError } from '../../base/app-error.ts';
-import { processId } from '../../os/process-handle.ts';
+import { commandLineOf, processId } from '../../os/process-handle.ts';
 import type { ProcessId } from '../../os/process-handle.ts';
 import { makeDirQuick, readQuick, writeQuick } from '../../os/quick-files.ts';
 import { spawnAway } from '../../os/spawn-away.ts';
@@ -51,6 +51,12 @@ function startMonitor(context: EngineContext, entry: Entry, complaintsPath: stri
   }
 }
 
+/** Whether the process lives that sees the container's end and writes its code. */
+export function hasMonitor(layout: EngineContext['layout'], id: string): boolean {
+  const pid = Number(readQuick(layout.monitorPid(id)) ?? 0);
+  return pid > 0 && (commandLineOf(pid) ?? []).includes(id);
+}
+
 /** The filter stays in the document too: it is what was asked for. */
 function withFilter(context: EngineContext, config: OciConfig): OciConfig {
   const filter = config.linux.seccomp === undefined ? null : (context.filters?.find(config.linux.seccomp) ?? null);
@@ -71,7 +77,7 @@ function monitorCommand(context: EngineContext, entry: Entry): string[] {
     '--runtime-arg', `--root=${layout.runtimeRoot}`,
     '-b', bundle,
     '-p', `${bundle}/pid`,
-    '-P', `${bundle}/conmon.pid`,
+    '-P', layout.monitorPid(id),
     '--exit-dir', layout.exits,
     '--full-attach',
     '--no-sync-log',
@@ -89,7 +95,8 @@ function launchError(entry: Entry, runtime: string, why: string): AppError {
   if (/executable file .*not found|no such file or directory.*exec|exec.*no such file or directory|stat .*: no such file or directory/i.test(text)) {
     return new AppError({ code: 'ENGINE_COMMAND_NOT_FOUND', message: `container ${entry.spec.name}: ${JSON.stringify(command)} is not in the image ${entry.spec.image}`, hint: 'check `command:` and `entrypoint:`', cause: text });
   }
-  if (/permission denied|operation not permitted|exec format error|is a directory/i.test(text) && /exec/i.test(text)) {
+  // NOTE: of a directory crun says since 1.15 that the path is not a regular file, without a word of executing.
+  if (/the path .* is not a regular file/i.test(text) || (/permission denied|operation not permitted|exec format error|is a directory/i.test(text) && /exec/i.test(text))) {
     return new AppError({ code: 'ENGINE_COMMAND_NOT_FOUND', message: `container ${entry.spec.name}: ${JSON.stringify(command)} can't be executed: ${text}`, hint: 'check `command:` and `entrypoint:`: it must be a program, and its mode must allow it', cause: text });
   }
   return new AppError({ code: 'ENGINE_RUNTIME_FAILED', message: `container ${entry.spec.name}: ${runtime} refused: ${text}` });

@@ -33,6 +33,7 @@ export function layoutOf(roots: { readonly dataRoot: string; readonly runRoot: s
     boot: join(runRoot, 'boot'),
     bundles: join(runRoot, 'bundles'),
     bundle: (id: string): string => join(runRoot, 'bundles', id),
+    monitorPid: (id: string): string => join(runRoot, 'bundles', id, 'conmon.pid'),
     runtimeRoot: join(runRoot, 'state'),
     runtimeState: (id: string): string => join(runRoot, 'state', id),
     exits: join(runRoot, 'exits'),
