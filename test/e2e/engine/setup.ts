@@ -75,7 +75,10 @@ function busyboxProgram(dir: string): string {
   execFileSync('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', 'busybox-static'], { cwd: join(dir, 'deb'), stdio: 'ignore' });
   const deb = readdirSync(join(dir, 'deb')).find((name) => name.endsWith('.deb')) ?? '';
   execFileSync('dpkg', ['-x', join(dir, 'deb', deb), join(dir, 'deb', 'x')]);
-  return join(dir, 'deb/x/bin/busybox');
+  // Debian 13 ships it under /usr.
+  const found = ['bin/busybox', 'usr/bin/busybox'].map((name) => join(dir, 'deb/x', name)).find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`${deb} holds no busybox`);
+  return found;
 }
 
 /** An overlay over a plain tree: what the snapshotter does, without images. */

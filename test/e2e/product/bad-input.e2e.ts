@@ -181,7 +181,8 @@ async function makeWorldWithConfig(config: unknown): Promise<(args: readonly str
   };
 }
 
+/** NOTE: it may read everything, so that it reaches the command also in a home that is closed to others; to open a socket takes more. */
 function asNobody(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Result {
-  const ran = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', join(home, 'bin', 'flotilla'), ...args], { cwd, encoding: 'utf8', timeout: 20_000, env: { PATH: process.env['PATH'], NO_COLOR: '1', HOME: '/nonexistent', ...env } });
+  const ran = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', join(home, 'bin', 'flotilla'), ...args], { cwd, encoding: 'utf8', timeout: 20_000, env: { PATH: process.env['PATH'], NO_COLOR: '1', HOME: '/nonexistent', ...env } });
   return { code: ran.status, stderr: ran.stderr };
 }
