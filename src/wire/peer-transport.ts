@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { PeerFrames, PeerLane } from './peer-frames.ts';
 import { joinFrames, laneLimits, peerLanes, splitFrames } from './peer-frames.ts';
+import { endWhenSilent, pulseMs } from './peer-pulse.ts';
 
 /** TLS between members: both sides show a certificate, and `memberOf` reads from it who the other is. */
 export type PeerSecurity = { readonly server: TlsOptions; readonly client: ConnectionOptions; readonly memberOf: (socket: TLSSocket) => string | null };
@@ -23,6 +24,8 @@ export type PeerTransportOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly onFrame: (from: string, frame: Uint8Array) => void;
+  /** The time between two signs of life of a connection; for tests. */
+  readonly pulseMs?: number;
   /** The connection to a member broke. */
   readonly onLost: (member: string) => void;
 };
@@ -31,6 +34,8 @@ export type PeerTransportHandle = PeerFrames & { readonly port: number };
 
 const path = '/flotilla/peer';
 const backoffMs = { first: 50, most: 2000 };
+/** Beats without an answer: on the other lanes it waits behind what was sent before it. */
+const silentMax: Readonly<Record<PeerLane, number>> = { beat: 4, log: 10, bulk: 15 };
 
 type Outgoing = { socket: WebSocket | null; isOpen: boolean; queued: Uint8Array[]; isFlushPlanned: boolean; retryMs: number; cancelRetry: () => void };
 
@@ -76,13 +81,15 @@ function acceptOn(server: Server, options: PeerTransportOptions, incoming: Set<W
     const door = lane === undefined ? undefined : doors.get(lane);
     const isKnown = typeof from === 'string' && request.url === path && request.headers['x-flotilla-cluster'] === options.clusterKey;
     const isProven = options.security === null || (socket instanceof TLSSocket && options.security.memberOf(socket) === from);
-    if (door === undefined || !isKnown || !isProven) {
+    if (door === undefined || lane === undefined || !isKnown || !isProven) {
       options.log.warn('peer.refused', { from, lane, isProven, cluster: request.headers['x-flotilla-cluster'] });
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
       return;
     }
     door.handleUpgrade(request, socket, head, (connection) => {
       incoming.add(connection);
+      // NOTE: twice as patient as who dialled, whose beats these are.
+      endWhenSilent(connection, { clock: options.clock, everyMs: options.pulseMs ?? pulseMs, silentMax: silentMax[lane] * 2 }, false);
       connection.on('message', (data: Buffer) => {
         if (!splitFrames(data, (frame) => options.onFrame(from, frame))) connection.terminate();
       });
@@ -158,6 +165,7 @@ class Dialler {
         return;
       }
       outgoing.isOpen = true;
+      endWhenSilent(socket, { clock, everyMs: this.#options.pulseMs ?? pulseMs, silentMax: silentMax[lane] }, true);
       outgoing.retryMs = backoffMs.first;
     });
     socket.on('error', () => undefined);
