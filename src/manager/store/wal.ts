@@ -102,7 +102,7 @@ export class Wal {
       current = this.#open();
     }
     this.#write(current, batch);
-    current.file.sync();
+    syncOrFail(current);
     current.segment.maxIndex = Math.max(current.segment.maxIndex, facts.maxIndex);
     this.#remember(facts);
   }
@@ -321,6 +321,16 @@ function fillZeros(disk: Disk, path: string, sizeBytes: number): void {
     throw error;
   }
   file.close();
+}
+
+/** NOTE: a sync that says "no space" may have dropped the write like any that fails (fsyncgate): it is final too. */
+function syncOrFail(current: Current): void {
+  try {
+    current.file.sync();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new AppError({ code: 'OS_DISK_FAILED', message: `${current.segment.path} could not be made durable: the disk is full, though the segment was made ahead of time`, cause: error });
+  }
 }
 
 function segmentName(id: number): string {

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../src/base/app-error.ts';
 import { encodeItems, replayLog } from '../../../src/manager/store/log-items.ts';
 import type { LogEntry } from '../../../src/manager/store/log-items.ts';
 import { plainKeys } from '../../../src/manager/store/seal.ts';
 import type { DataKeys } from '../../../src/manager/store/seal.ts';
 import { Wal } from '../../../src/manager/store/wal.ts';
 import type { WalOptions } from '../../../src/manager/store/wal.ts';
+import type { Disk } from '../../../src/os/disk.ts';
 import { realDisk } from '../../../src/os/disk.ts';
 
 let dir = '';
@@ -200,4 +202,38 @@ test.skipIf(process.getuid?.() !== 0)('a full disk loses nothing: the same appen
   } finally {
     execFileSync('umount', [dir]);
   }
+});
+
+test('no space at a write may be tried again; no space at a sync is final, as the write may be lost', () => {
+  let failing: 'write' | 'sync' | null = null;
+  const full = (at: 'write' | 'sync'): void => {
+    if (failing === at) throw new AppError({ code: 'OS_DISK_FULL', message: `cannot ${at}` });
+  };
+  const disk: Disk = {
+    ...realDisk,
+    open: (path, mode) => {
+      const file = realDisk.open(path, mode);
+      return {
+        sizeBytes: () => file.sizeBytes(), read: (position, lengthBytes) => file.read(position, lengthBytes), truncate: (sizeBytes) => file.truncate(sizeBytes), close: () => file.close(),
+        write: (position, parts) => {
+          full('write');
+          file.write(position, parts);
+        },
+        sync: () => {
+          full('sync');
+          file.sync();
+        },
+      };
+    },
+  };
+  const { wal } = Wal.open({ ...options(), disk });
+  append(wal, 1, 2);
+  failing = 'write';
+  expect(() => append(wal, 3, 3)).toThrow(expect.objectContaining({ code: 'OS_DISK_FULL' }));
+  failing = null;
+  append(wal, 3, 3);
+  failing = 'sync';
+  expect(() => append(wal, 4, 4)).toThrow(expect.objectContaining({ code: 'OS_DISK_FAILED' }));
+  wal.close();
+  expect(indexes(Wal.open(options()).batches).slice(0, 3)).toEqual([1, 2, 3]);
 });
