@@ -1,40 +1,51 @@
 #!/bin/bash
-# All tests. Without root, those that run containers are left out, and said so. Last line: N passed, N failed.
+# All tests. Without root, those that run containers are left out, and said so. What failed is told once more at the end, shortly
+# enough for a log of which only the end is kept. Last line: N passed, N failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export PATH=$PWD/node_modules/.bin:$PATH
-passed=0 failed=0
+passed=0 failed=0 lines_max=20
+COUNTS=$(mktemp -d)
+export COUNTS
+trap 'rm -rf "$COUNTS"' EXIT
+: >"$COUNTS/failures"
+[ -t 1 ] && export FORCE_COLOR=1
+
+add() { passed=$((passed + $1)) failed=$((failed + $2)); }
+
+unfinished() {  # unfinished NAME: it did not get as far as counting; what it said last says why
+  local last
+  last=$(grep -v '^\s*$' "$COUNTS/output" | tail -3 | cut -c1-200 | tr '\n' '\t')
+  printf '%s did not come to its end\t%s\n' "$1" "$last" >>"$COUNTS/failures"
+  add 0 1
+}
 
 suite() {  # suite NAME COMMAND…: runs it and adds what vitest counted
-  local name=$1 report; shift
-  report=$(mktemp)
-  "$@" --reporter=default --reporter=json --outputFile.json="$report" || true
-  local p f
-  p=$(node -p "JSON.parse(require('fs').readFileSync('$report','utf8')).numPassedTests" 2>/dev/null || echo 0)
-  f=$(node -p "const r = JSON.parse(require('fs').readFileSync('$report','utf8')); r.numFailedTests + r.numFailedTestSuites * (r.numFailedTests === 0 ? 1 : 0)" 2>/dev/null || echo 1)
-  left_out "$report"
-  rm -f "$report"
+  local name=$1 p f; shift
+  rm -f "$COUNTS/counts"
+  "$@" --reporter=default --reporter="$PWD/test/count-reporter.ts" 2>&1 | tee "$COUNTS/output"
+  if ! read -r p f 2>/dev/null <"$COUNTS/counts"; then unfinished "$name"; return; fi
+  cat "$COUNTS/left-out"
   echo "$name: $p passed, $f failed"
-  passed=$((passed + p)) failed=$((failed + f))
+  add "$p" "$f"
 }
 
-left_out() {  # says which tests the run skipped, by file: they lack root or the cases from outside
-  node -e '
-    const report = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-    for (const file of report.testResults) {
-      const skipped = file.assertionResults.filter((one) => one.status === "pending" || one.status === "skipped").length;
-      if (skipped > 0) console.log(`left out here: ${skipped} of ${require("path").relative(".", file.name)}`);
-    }' "$1" 2>/dev/null || true
+counted() {  # counted NAME COMMAND…: runs a command whose last line is N passed, N failed, and whose failures are lines that begin with SEED=
+  local name=$1; shift
+  "$@" 2>&1 | tee "$COUNTS/output"
+  if [[ $(tail -1 "$COUNTS/output") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    add "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+    sed -n "s/^SEED=/$name &/p" "$COUNTS/output" | cut -c1-220 >>"$COUNTS/failures"
+  else unfinished "$name"; fi
 }
 
-counted() {  # counted NAME COMMAND…: runs a command whose last line is N passed, N failed
-  local name=$1 last; shift
-  last=$("$@" 2>&1 | tee >(cat >&2) | tail -1)
-  if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
-  else
-    echo "$name: no count in its last line: $last"; failed=$((failed + 1))
-  fi
+failures() {  # the more there are, the less of each
+  local count each
+  count=$(wc -l <"$COUNTS/failures")
+  [ "$count" -gt 0 ] || return
+  each=$((lines_max / count)); [ "$each" -ge 1 ] || each=1
+  head -n "$lines_max" "$COUNTS/failures" | awk -F '\t' -v each="$each" '{ print "FAILED " $1; for (i = 2; i <= NF && i <= each; i++) if ($i != "") print "    " $i }'
+  [ "$count" -le "$lines_max" ] || echo "… and $((count - lines_max)) more above"
 }
 
 suite unit vitest run
@@ -44,5 +55,6 @@ if [ "$(id -u)" = 0 ]; then
 else
   echo "end to end: left out, it needs root: sudo make test"
 fi
+failures
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
