@@ -12,6 +12,7 @@ import { recordExit, writeState } from './exits.ts';
 import { hasMonitor } from './launch.ts';
 import { decodeSpec } from './stored-spec.ts';
 import { parseState } from './stored-state.ts';
+import type { StoredState } from './stored-state.ts';
 
 const idPattern = /^[0-9a-f]{64}$/;
 const releaseMsMax = 1000;
@@ -25,8 +26,9 @@ export async function adopt(context: EngineContext): Promise<Map<string, Entry>>
   prepareRunRoot(context);
   const entries = new Map<string, Entry>();
   for (const id of listQuick(layout.containers)) {
-    const entry = idPattern.test(id) ? readEntry(context, id) : null;
-    if (entry === null || entry.state.phase !== 'ready') await removeEverything(context, id, entry);
+    const state = idPattern.test(id) ? readState(context, id) : null;
+    const entry = state === null ? null : readEntry(context, id, state);
+    if (entry === null || entry.state.phase !== 'ready') await removeEverything(context, id, state);
     else {
       await settleRun(context, entry);
       entries.set(id, entry);
@@ -48,12 +50,15 @@ function prepareRunRoot(context: EngineContext): void {
   writeQuick(layout.boot, bootId);
 }
 
-function readEntry(context: EngineContext, id: string): Entry | null {
+function readState(context: EngineContext, id: string): StoredState | null {
+  const text = readQuick(context.layout.state(id));
+  return text === null ? null : parseState(text);
+}
+
+function readEntry(context: EngineContext, id: string, state: StoredState): Entry | null {
   const { layout } = context;
-  const stateText = readQuick(layout.state(id));
   const specText = readQuick(layout.spec(id));
-  const state = stateText === null ? null : parseState(stateText);
-  if (state === null || specText === null) return null;
+  if (specText === null) return null;
   const decoded = decodeSpec(specText, ({ index, isSecret }: { index: number; isSecret: InjectedFile['isSecret'] }) =>
     readBytesQuick(isSecret ? layout.secret(id, index) : layout.file(id, index)),
   );
@@ -87,13 +92,16 @@ async function settleRun(context: EngineContext, entry: Entry): Promise<void> {
 /** What is told of a run whose end nobody saw, as Docker does after a reboot. */
 export const lostExitCode = 255;
 
-/** Everything of a container that is half made or half removed. */
-async function removeEverything(context: EngineContext, id: string, entry: Entry | null): Promise<void> {
+/**
+ * Everything of a container that is half made or half removed. Its volumes are made while its spec is on the way to the disk: those
+ * of a container that died before it got there are known by the state alone.
+ */
+async function removeEverything(context: EngineContext, id: string, state: StoredState | null): Promise<void> {
   const { layout } = context;
-  context.log.info('engine.half-done-removed', { container: id, phase: entry?.state.phase ?? 'unreadable' });
+  context.log.info('engine.half-done-removed', { container: id, phase: state?.phase ?? 'unreadable' });
   await destroyRun(context, id);
   await context.rootfs.remove(id);
-  for (const name of entry?.state.anonymousVolumes ?? []) await context.volumes.remove(name);
+  for (const name of state?.anonymousVolumes ?? []) await context.volumes.remove(name);
   removeQuick(layout.secrets(id));
   await removeTree(layout.container(id));
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { failpointNames } from '../../../src/engine/container/failpoint.ts';
@@ -38,4 +38,18 @@ describe('a daemon killed at any step leaves a container whole or gone', () => {
     expect((await settledLeaks(before, scope)).filter((one) => !/cgroups: \S*\/flotilla-e2e-\w+$/.test(one))).toEqual([]);
     dropRoots(roots);
   });
+});
+
+test('a container whose spec did not get to the disk in time leaves no volume behind', async () => {
+  const roots = newRoots();
+  const child = spawnSync(process.execPath, [join(import.meta.dirname, 'failpoint-child.ts'), roots.dataRoot, roots.runRoot, roots.cgroupParent, 'launch:begin'], { encoding: 'utf8', timeout: 60_000 });
+  expect(child.signal, child.stderr).toBe('SIGKILL');
+  const [id = ''] = readdirSync(join(roots.dataRoot, 'containers'));
+  rmSync(join(roots.dataRoot, 'containers', id, 'spec.json'), { force: true });
+  expect(readdirSync(join(roots.dataRoot, 'volumes'))).toHaveLength(2);
+  const engine = await openTestEngine(roots);
+  expect(await engine.volumes.list()).toEqual([]);
+  expect(readdirSync(join(roots.dataRoot, 'containers'))).toEqual([]);
+  engine.containers.close();
+  dropRoots(roots);
 });
