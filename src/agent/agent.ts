@@ -38,6 +38,9 @@ export type AgentOptions = {
   readonly runDir: string;
 };
 
+/** A dump of the routes takes a third of a millisecond. */
+const lookMs = 30_000;
+
 /**
  * The agent of a node: makes what is assigned, and tells what is there. It adopts containers that outlived the daemon, works on
  * from its memory until a manager speaks, and removes containers of tasks that no longer exist.
@@ -54,6 +57,8 @@ export class Agent {
   readonly #volumesLeaving = new Set<string>();
   #assignment: Assignment;
   #unsubscribe: () => void = () => undefined;
+  #hostSubnets: readonly string[];
+  #cancelLook: () => void = () => undefined;
 
   private constructor(options: AgentOptions, memory: AgentMemory) {
     this.#options = options;
@@ -62,6 +67,7 @@ export class Agent {
     this.#network = new NodeNetwork({ net: options.net, wish: () => lowerNetwork(this.#assignmentWithNamespaces(), (taskId) => this.#facts(taskId)) });
     this.#reporter = new Reporter({ session: options.session, nodeId: options.facts.nodeId, defer: options.defer });
     this.#driverHost = this.#hostOf();
+    this.#hostSubnets = options.facts.hostSubnets;
   }
 
   static async start(options: AgentOptions): Promise<Agent> {
@@ -80,17 +86,36 @@ export class Agent {
     });
     options.session.send({ kind: 'hello', facts: options.facts });
     agent.#reporter.open();
+    agent.#lookAtHost();
     return agent;
   }
 
   /** Stops driving; containers and the network stay as they are. */
   async close(): Promise<void> {
     this.#unsubscribe();
+    this.#cancelLook();
     for (const driver of this.#drivers.values()) driver.close();
     await Promise.all([...this.#drivers.values()].map((driver) => driver.settled()));
     await this.#network.settle();
     await this.#memory.flush();
     this.#options.session.close();
+  }
+
+  /** Looks which subnets the host reaches by other ways now (a VPN may have come up), tells the manager of a change, and answers them. */
+  async refreshHost(): Promise<readonly string[]> {
+    const now = await this.#options.net.hostSubnets();
+    if (JSON.stringify(now) !== JSON.stringify(this.#hostSubnets)) {
+      this.#hostSubnets = now;
+      this.#reporter.tellHostSubnets(now);
+    }
+    return now;
+  }
+
+  #lookAtHost(): void {
+    this.#cancelLook = this.#options.clock.after(lookMs, () => {
+      this.refreshHost().catch((error: unknown) => this.#options.log.warn('agent.host-not-read', { error: String(error) }));
+      this.#lookAtHost();
+    }, true);
   }
 
   /** The container of a task, for streams. */

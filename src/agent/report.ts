@@ -13,6 +13,7 @@ export class Reporter {
   readonly #changed = new Set<string>();
   readonly #forgotten = new Set<string>();
   #removedVolumes: string[] = [];
+  #hostSubnets: readonly string[] | null = null;
   #isScheduled = false;
   #isOpen = false;
 
@@ -25,7 +26,7 @@ export class Reporter {
   /** Nothing is sent before the node has introduced itself: nobody would know whose report it is. */
   open(): void {
     this.#isOpen = true;
-    if (this.#changed.size > 0 || this.#removedVolumes.length > 0) this.#schedule();
+    if (this.#changed.size > 0 || this.#removedVolumes.length > 0 || this.#hostSubnets !== null) this.#schedule();
   }
 
   tell(taskId: string, status: TaskStatus): void {
@@ -38,6 +39,11 @@ export class Reporter {
 
   tellVolumeRemoved(id: string): void {
     this.#removedVolumes.push(id);
+    this.#schedule();
+  }
+
+  tellHostSubnets(subnets: readonly string[]): void {
+    this.#hostSubnets = subnets;
     this.#schedule();
   }
 
@@ -70,8 +76,10 @@ export class Reporter {
     this.#forgotten.clear();
     const removedVolumes = this.#removedVolumes;
     this.#removedVolumes = [];
-    if (tasks.length === 0 && removedVolumes.length === 0) return;
-    this.#session.send({ kind: 'report', report: { nodeId: this.#nodeId, tasks, removedVolumes } });
+    const hostSubnets = this.#hostSubnets;
+    this.#hostSubnets = null;
+    if (tasks.length === 0 && removedVolumes.length === 0 && hostSubnets === null) return;
+    this.#session.send({ kind: 'report', report: { nodeId: this.#nodeId, tasks, removedVolumes, ...(hostSubnets === null ? {} : { hostSubnets }) } });
   }
 }
 

@@ -26,6 +26,7 @@ import { storeRoutes } from './api/store.ts';
 import { systemRoutes } from './api/system.ts';
 import type { DaemonConfig } from './config.ts';
 import { instanceOf, nodeIdOf } from './identity.ts';
+import { refreshHost } from './refresh-host.ts';
 import { findContainer } from './summaries.ts';
 
 export type Daemon = { readonly close: () => Promise<void> };
@@ -74,7 +75,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
       ...storeRoutes(store),
       ...imageRoutes(engine),
       ...containerRoutes({ engine, queries, ports, removeTask: async (taskId) => void (await control.removeTask(taskId)) }),
-      ...projectRoutes({ control, queries, engine, clock, preflight: { engine, net, queries } }),
+      ...projectRoutes({ control, queries, engine, clock, preflight: { engine, net, queries }, refreshHost: () => refreshHost({ agent, queries, clock, nodeId }) }),
     ],
     upgrades: [execRoute(engine, (reference) => findContainer(engine, reference).id)],
   });

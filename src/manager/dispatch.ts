@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { decideHello, decideNodeDown, decideReport } from '../cluster/decide/report.ts';
 import { assignmentOf, isSameAssignment } from '../cluster/view/assignment.ts';
-import type { Assignment } from '../model/assignment.ts';
+import type { AgentReport, Assignment } from '../model/assignment.ts';
 import type { TaskStatus } from '../model/objects.ts';
 import type { ManagerEnd, NodeFacts } from '../wire/session.ts';
 import type { Planner } from './planner.ts';
@@ -41,7 +41,7 @@ export class Dispatch {
         this.#sessions.set(message.facts.nodeId, session);
         session.resume();
       } else {
-        session?.report(message.report.tasks, message.report.removedVolumes);
+        session?.report(message.report);
       }
     });
     end.onClose(() => {
@@ -70,6 +70,7 @@ class AgentSession {
   #isClosed = false;
   #statuses = new Map<string, TaskStatus>();
   #removedVolumes = new Set<string>();
+  #hostSubnets: readonly string[] | null = null;
   #sent: Assignment | null = null;
 
   constructor(options: { readonly store: ClusterStore; readonly planner: Planner; readonly clock: Clock; readonly log: Log; readonly end: ManagerEnd; readonly facts: NodeFacts }) {
@@ -80,9 +81,10 @@ class AgentSession {
     return this.#options.facts.nodeId;
   }
 
-  report(tasks: readonly { readonly taskId: string; readonly status: TaskStatus }[], removedVolumes: readonly string[]): void {
-    for (const { taskId, status } of tasks) this.#statuses.set(taskId, status);
-    for (const id of removedVolumes) this.#removedVolumes.add(id);
+  report(report: AgentReport): void {
+    for (const { taskId, status } of report.tasks) this.#statuses.set(taskId, status);
+    for (const id of report.removedVolumes) this.#removedVolumes.add(id);
+    if (report.hostSubnets !== undefined) this.#hostSubnets = report.hostSubnets;
     this.resume();
   }
 
@@ -111,17 +113,20 @@ class AgentSession {
   }
 
   async #write(): Promise<void> {
-    while (!this.#isClosed && (!this.#isIntroduced || this.#statuses.size > 0 || this.#removedVolumes.size > 0)) {
+    while (!this.#isClosed && (!this.#isIntroduced || this.#statuses.size > 0 || this.#removedVolumes.size > 0 || this.#hostSubnets !== null)) {
       const statuses = this.#statuses;
       const removedVolumes = this.#removedVolumes;
       this.#statuses = new Map();
       this.#removedVolumes = new Set();
+      const hostSubnets = this.#hostSubnets;
+      this.#hostSubnets = null;
       try {
-        await this.#submit(statuses, removedVolumes);
+        await this.#submit({ statuses, removedVolumes, hostSubnets });
       } catch (error) {
         // What was said is said again later, unless it has been overtaken.
         for (const [taskId, status] of statuses) if (!this.#statuses.has(taskId)) this.#statuses.set(taskId, status);
         for (const id of removedVolumes) this.#removedVolumes.add(id);
+        this.#hostSubnets ??= hostSubnets;
         if (isAppError(error, 'MANAGER_CLOSED')) return;
         // A defect of a decision is told in the log, and must not silence the node: the next state may be one that it can decide on.
         if (!isAppError(error) || !error.code.startsWith('MANAGER_')) this.#options.log.error('manager.report-not-decided', { node: this.nodeId, error: String(error) });
@@ -131,15 +136,15 @@ class AgentSession {
     }
   }
 
-  async #submit(statuses: ReadonlyMap<string, TaskStatus>, removedVolumes: ReadonlySet<string>): Promise<void> {
+  async #submit({ statuses, removedVolumes, hostSubnets }: { readonly statuses: ReadonlyMap<string, TaskStatus>; readonly removedVolumes: ReadonlySet<string>; readonly hostSubnets: readonly string[] | null }): Promise<void> {
     const { planner, facts } = this.#options;
     if (!this.#isIntroduced) {
       await planner.submit((view) => ({ changes: decideHello(view, facts), answer: null }));
       this.#isIntroduced = true;
       this.push();
     }
-    if (statuses.size === 0 && removedVolumes.size === 0) return;
+    if (statuses.size === 0 && removedVolumes.size === 0 && hostSubnets === null) return;
     const tasks = [...statuses].map(([taskId, status]) => ({ taskId, status }));
-    await planner.submit((view) => ({ changes: decideReport(view, { nodeId: facts.nodeId, tasks, removedVolumes: [...removedVolumes] }), answer: null }));
+    await planner.submit((view) => ({ changes: decideReport(view, { nodeId: facts.nodeId, tasks, removedVolumes: [...removedVolumes], ...(hostSubnets === null ? {} : { hostSubnets }) }), answer: null }));
   }
 }

@@ -1,5 +1,5 @@
 import { allOf, get, networksOfProject, servicesOfProject, tasksOfService, volumesOfProject } from '../cluster/state/view.ts';
-import type { NetworkObject, ProjectObject, ServiceObject, TaskObject, VolumeObject } from '../model/objects.ts';
+import type { NetworkObject, NodeObject, ProjectObject, ServiceObject, TaskObject, VolumeObject } from '../model/objects.ts';
 import type { ClusterStore } from './store/store.ts';
 
 /** What the doors may ask of the state applied here. Plain objects, sorted; nothing of the store itself leaves the room. */
@@ -11,6 +11,7 @@ export type Queries = {
   /** Sorted by service name, then slot. */
   readonly tasks: (projectName: string | null) => readonly TaskObject[];
   readonly task: (taskId: string) => TaskObject | null;
+  readonly node: (nodeId: string) => NodeObject | null;
   readonly network: (networkId: string) => NetworkObject | null;
   readonly networks: (projectName: string | null) => readonly NetworkObject[];
   readonly volumes: (projectName: string | null) => readonly VolumeObject[];
@@ -29,6 +30,7 @@ export function createQueries(store: ClusterStore): Queries {
       return [...tasks].sort((a, b) => compare(a.projectName, b.projectName) || compare(a.serviceName, b.serviceName) || a.slot - b.slot || a.createdMs - b.createdMs);
     },
     task: (taskId) => get(store.view(), 'task', taskId) ?? null,
+    node: (nodeId) => get(store.view(), 'node', nodeId) ?? null,
     network: (networkId) => get(store.view(), 'network', networkId) ?? null,
     networks: (projectName) => (projectName === null ? allOf(store.view(), 'network') : networksOfProject(store.view(), projectName)),
     volumes: (projectName) => (projectName === null ? allOf(store.view(), 'volume') : volumesOfProject(store.view(), projectName)),

@@ -30,4 +30,6 @@ export type AgentReport = {
   readonly tasks: readonly { readonly taskId: string; readonly status: TaskStatus }[];
   /** Volumes whose removal was asked for and is done. */
   readonly removedVolumes: readonly string[];
+  /** What the node reaches by other ways has changed since it introduced itself: a VPN came up. */
+  readonly hostSubnets?: readonly string[];
 };

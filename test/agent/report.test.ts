@@ -62,3 +62,15 @@ test('what is told before the node has introduced itself is sent after it', () =
   deferred.splice(0).forEach((callback) => callback());
   expect(sent).toMatchObject([{ report: { tasks: [{ taskId: 'a' }], removedVolumes: ['v'] } }]);
 });
+
+test('what the host has come to reach goes out once, with what else there is to tell', () => {
+  const { reporter: one, sent, turn } = reporter();
+  one.tell('a', status('running'));
+  one.tellHostSubnets(['10.8.0.0/24']);
+  turn();
+  one.tell('a', status('exited'));
+  turn();
+  expect(sent).toHaveLength(2);
+  expect(sent[0]).toMatchObject({ report: { tasks: [{ taskId: 'a' }], hostSubnets: ['10.8.0.0/24'] } });
+  expect(JSON.stringify(sent[1])).not.toContain('hostSubnets');
+});

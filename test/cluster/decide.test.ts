@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { decideDown, decideRestart, decideScale, decideStart, decideStop, orphansLeft } from '../../src/cluster/decide/commands.ts';
 import { allOf } from '../../src/cluster/state/view.ts';
-import { dependsOn, deployment, service, World } from './world.ts';
+import { decideReport } from '../../src/cluster/decide/report.ts';
+import { dependsOn, deployment, node, service, World } from './world.ts';
 
 const down = { projectName: 'shop', services: [], stopGraceMs: null, removeVolumes: false, removeOrphans: false, fileServices: null };
 const stack = {
@@ -276,6 +277,13 @@ describe('networks', () => {
     world.settle();
     expect(allOf(world.view, 'network').map((one) => one.subnet)).toEqual(['10.5.0.0/16']);
     expect(world.show()).toBe('a-1 running/running\nb-1 running/running');
+  });
+
+  test('pools avoid what a node has come to reach since it introduced itself', () => {
+    const world = new World();
+    world.decide((view) => decideReport(view, { nodeId: node.nodeId, tasks: [], removedVolumes: [], hostSubnets: ['172.17.4.0/24', '172.18.0.0/30'] }));
+    world.up(deployment({ a: service() }));
+    expect(allOf(world.view, 'network').map((one) => one.subnet)).toEqual(['172.19.0.0/16']);
   });
 
   test('pools avoid the host\'s own subnets and each other', () => {

@@ -172,3 +172,14 @@ test('what others write while the planner does is looked at too', async () => {
   expect(one.manager.queries.tasks('shop').map((two) => two.desired)).toEqual(['running', 'running']);
   await one.manager.close();
 });
+
+test('what a node has come to reach by other ways is known before the next network gets its subnet', async () => {
+  const one = cluster();
+  await follow(one, one.manager.control.deploy(two), 'started');
+  expect(one.manager.queries.networks('shop').map((network) => network.subnet)).toEqual(['172.17.0.0/16']);
+  one.agent.send({ kind: 'report', report: { nodeId: node.nodeId, tasks: [], removedVolumes: [], hostSubnets: ['172.18.9.0/24'] } });
+  while (one.manager.queries.node(node.nodeId)?.hostSubnets[0] !== '172.18.9.0/24') await new Promise((resolve) => setImmediate(resolve));
+  await one.manager.control.deploy(deployment({ a: service() }, { name: 'other' }));
+  expect(one.manager.queries.networks('other').map((network) => network.subnet)).toEqual(['172.19.0.0/16']);
+  await one.manager.close();
+});

@@ -21,7 +21,13 @@ export function decideReport(view: View, report: AgentReport): Change[] {
     const volume = get(view, 'volume', id);
     if (volume?.desired === 'removed') changes.push(remove(volume));
   }
+  const node = get(view, 'node', report.nodeId);
+  if (report.hostSubnets !== undefined && node !== undefined && !isSameList(report.hostSubnets, node.hostSubnets)) changes.push(patch<'node'>(node, { hostSubnets: report.hostSubnets }));
   return changes;
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
 }
 
 /** What the manager has to say of a task that waits outlives what the agent says of its preparation. */

@@ -10,7 +10,10 @@ import { projectLogs } from '../project-logs.ts';
 import { type Preflight, preflight } from '../preflight.ts';
 import { asRecord, bad, optionalNumber, queryNumber, stringList } from './request.ts';
 
-export type ProjectDoor = { readonly control: Control; readonly queries: Queries; readonly engine: Engine; readonly clock: Clock; readonly preflight: Preflight };
+export type ProjectDoor = { readonly control: Control; readonly queries: Queries; readonly engine: Engine; readonly clock: Clock; readonly preflight: Preflight;
+  /** The manager knows what this host reaches now. */
+  readonly refreshHost: () => Promise<void>;
+};
 
 export function projectRoutes(door: ProjectDoor): readonly Route[] {
   const { control } = door;
@@ -46,6 +49,7 @@ export function projectRoutes(door: ProjectDoor): readonly Route[] {
 
 /** Whatever can be known to fail is tried first: images are fetched and ports looked at before anything is changed. */
 async function* up(door: ProjectDoor, request: ApiRequest, deployment: Deployment, goal: Goal, timeoutMs: number | null): AsyncGenerator<ChangeEvent, void, undefined> {
+  await door.refreshHost();
   await door.control.check(deployment);
   yield* preflight(door.preflight, deployment, request.signal);
   const recreate = await movedImages(door, deployment);
