@@ -150,17 +150,18 @@ class Teller {
     }
     if (task.isDone) return 'Exited';
     if (this.#scope.goal === 'restarted' && status.restartCountDone < task.restartCount) return 'Restarting';
-    return this.#wayUp(task, id);
+    return this.#wayUp(view, task, id);
   }
 
-  #wayUp(task: TaskObject, id: string): string {
+  #wayUp(view: View, task: TaskObject, id: string): string {
     const { status } = task;
     switch (status.state) {
       case 'starting':
         return 'Starting';
       case 'running':
-        if (this.#scope.goal !== 'healthy' || status.health === 'none') return 'Started';
-        return status.health === 'healthy' ? 'Healthy' : 'Waiting';
+        if (status.health === 'healthy') return this.#scope.goal === 'healthy' || this.#last.get(id) === 'Waiting' ? 'Healthy' : 'Started';
+        if (this.#scope.goal === 'healthy' && status.health !== 'none') return 'Waiting';
+        return this.#isWaitedFor(view, task) ? 'Waiting' : 'Started';
       case 'restarting':
         return 'Restarting';
       case 'stopping':
@@ -172,6 +173,16 @@ class Teller {
       default:
         return this.#isRecreated(id) ? 'Recreate' : 'Creating';
     }
+  }
+
+  /** Whether a service that is to start holds back until this container is healthy, or has ended well: it says so, lest `up` seem to hang. */
+  #isWaitedFor(view: View, { serviceName, status }: TaskObject): boolean {
+    return servicesOfProject(view, this.#scope.projectName).some((one) => {
+      const edge = one.spec.depends_on?.[serviceName];
+      if (edge === undefined || edge.required === false || one.desired !== 'running' || !this.#scope.services.includes(one.name)) return false;
+      if (edge.condition !== 'service_completed_successfully' && (edge.condition !== 'service_healthy' || status.health === 'none')) return false;
+      return tasksOfService(view, one.id).some((task) => !isLeaving(task) && !task.isDone && task.desired === 'prepared');
+    });
   }
 
   #isRecreated(id: string): boolean {

@@ -44,10 +44,13 @@ function cluster(): Cluster {
   return { store, manager, sim, agent, send };
 }
 
-async function follow({ manager }: Cluster, call: Promise<{ readonly revision: number; readonly services: readonly string[] }>, goal: Goal): Promise<string[]> {
+async function follow({ manager }: Cluster, call: Promise<{ readonly revision: number; readonly services: readonly string[] }>, goal: Goal, onLine: (line: string) => void = () => undefined): Promise<string[]> {
   const answer = await call;
   const lines: string[] = [];
-  for await (const event of manager.control.progress({ projectName: 'shop', services: answer.services, fromRevision: answer.revision, goal, signal: new AbortController().signal })) lines.push(lineOf(event));
+  for await (const event of manager.control.progress({ projectName: 'shop', services: answer.services, fromRevision: answer.revision, goal, signal: new AbortController().signal })) {
+    lines.push(lineOf(event));
+    onLine(lineOf(event));
+  }
   return lines;
 }
 
@@ -87,6 +90,23 @@ describe('a manager with one node', () => {
     const one = cluster();
     one.sim.behaviours['db'] = { rejects: true };
     await expect(follow(one, one.manager.control.deploy(two), 'started')).rejects.toMatchObject({ message: expect.stringContaining('no such image') });
+    await one.manager.close();
+  });
+
+  // Compose prints the same for `up -d`: else a command that waits for minutes shows nothing but finished lines.
+  test.for([
+    ['service_healthy', { health: 'starting' }, { health: 'healthy' }, 'Healthy'],
+    ['service_completed_successfully', {}, { exits: 0 }, 'Exited'],
+  ] as const)('up without --wait tells what it waits for: %s', async ([condition, before, after, end]) => {
+    const one = cluster();
+    one.sim.behaviours['db'] = before;
+    const waiting = deployment({ db: service(), web: service({ depends_on: dependsOn({ db: condition }) }) });
+    const lines = await follow(one, one.manager.control.deploy(waiting), 'started', (line) => {
+      if (line !== 'Container shop-db-1 Waiting') return;
+      one.sim.behaviours['db'] = after;
+      one.send();
+    });
+    expect(lines.slice(-6)).toEqual(['Container shop-db-1 Starting', 'Container shop-db-1 Started', 'Container shop-db-1 Waiting', `Container shop-db-1 ${end}`, 'Container shop-web-1 Starting', 'Container shop-web-1 Started']);
     await one.manager.close();
   });
 
