@@ -18,7 +18,7 @@ export type CliContext = {
   readonly messages: { isJson: boolean };
 };
 
-export type Output = { readonly write: (text: string | Uint8Array) => void; readonly isTty: boolean; readonly columns: () => number };
+export type Output = { readonly write: (text: string | Uint8Array) => void; readonly isTty: boolean; readonly columns: () => number; readonly rows: () => number };
 
 /** Ends a command with this exit code and no message of its own. */
 export class ExitWith extends Error {

@@ -112,6 +112,7 @@ function outputOf(fd: 1 | 2, makeStream: () => NodeJS.WriteStream): Output {
       return isDevice && stream().isTTY === true;
     },
     columns: () => (isDevice ? (stream().columns || 80) : 80),
+    rows: () => (isDevice ? (stream().rows || 24) : 24),
   };
 }
 

@@ -9,7 +9,7 @@ const hostile = 'busybox:\u001b]0;evil\u0007\u009b2J\u202e';
 
 function paper(): Output & { readonly text: () => string } {
   let text = '';
-  return { write: (one) => void (text += String(one)), isTty: true, columns: () => 80, text: () => text };
+  return { write: (one) => void (text += String(one)), isTty: true, columns: () => 80, rows: () => 24, text: () => text };
 }
 
 // Source: CVE-2021-25743 and its kind: a name that moves the cursor, renames the window or hides what follows.

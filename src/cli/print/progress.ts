@@ -79,20 +79,26 @@ type Line = { readonly first: number; event: ProgressEvent; doneAt: number | nul
 
 const spinner = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 
-/** Redraws the block of lines in place: on every event at most each 50 ms, and each 100 ms for the clocks. */
+/**
+ * Redraws the block of lines in place: each 100 ms, for the clocks. It never gets higher than the terminal, since a cursor can't go back to
+ * what was scrolled away; the last drawing, which nothing follows, has every line.
+ */
 function ttyPrinter(options: { readonly out: Output; readonly title: string; readonly isColoured: boolean; readonly nowMs: () => number }): ProgressPrinter {
+  const { out } = options;
   const lines = new Map<string, Line>();
   let drawn = 0;
   let tick = 0;
   let timer: NodeJS.Timeout | null = null;
+  const toTop = (): string => (drawn === 0 ? '' : `\u001b[${drawn}A\r\u001b[J`);
   const draw = (isLast: boolean): void => {
-    const columns = Math.max(20, options.out.columns());
+    const columns = Math.max(1, out.columns());
     const roots = [...lines.values()].filter((line) => line.event.parentId === undefined);
-    const shown = roots.slice(0, 40);
     const done = roots.filter((line) => line.event.status !== 'working').length;
-    const text = [`[+] ${options.title} ${done}/${roots.length}`, ...shown.map((line) => lineText(line, lines, { columns, nowMs: options.nowMs(), tick, isColoured: options.isColoured }))];
-    if (roots.length > shown.length) text.push(` ... ${roots.length - shown.length} more`);
-    options.out.write(`${drawn === 0 ? '\u001b[?25l' : `\u001b[${drawn}A`}${text.map((line) => `\u001b[2K${line}`).join('\n')}\n${isLast ? '\u001b[?25h' : ''}`);
+    // The header, the line below the block that the cursor stands on, and the line that tells of more.
+    const shown = isLast ? roots : mostWanted(roots, Math.max(1, out.rows() - 3));
+    const text = [`[+] ${options.title} ${done}/${roots.length}`.slice(0, columns), ...shown.map((line) => lineText(line, lines, { columns, nowMs: options.nowMs(), tick, isColoured: options.isColoured }))];
+    if (roots.length > shown.length) text.push(` ... ${roots.length - shown.length} more`.slice(0, columns));
+    out.write(`${timer === null ? '' : '\u001b[?25l'}${toTop()}${text.join('\n')}\n${isLast ? '\u001b[?25h' : ''}`);
     drawn = text.length;
   };
   const onTick = (): void => {
@@ -102,8 +108,9 @@ function ttyPrinter(options: { readonly out: Output; readonly title: string; rea
   return {
     event: (event) => {
       if (event.kind === 'warning') {
-        options.out.write(`\u001b[2K${paint('33;1', `WARN ${event.code}: ${event.message}`, options.isColoured)}\n`);
+        out.write(`${toTop()}${paint('33;1', `WARN ${event.code}: ${event.message}`, options.isColoured)}\n`);
         drawn = 0;
+        if (lines.size > 0) draw(false);
       }
       if (event.kind !== 'progress') return;
       const known = lines.get(event.id);
@@ -117,9 +124,19 @@ function ttyPrinter(options: { readonly out: Output; readonly title: string; rea
     },
     finish: () => {
       if (timer !== null) clearInterval(timer);
+      timer = null;
       if (lines.size > 0) draw(true);
+      lines.clear();
     },
   };
+}
+
+/** At most so many, in their order: what failed or is at work before what is done, and of that the latest. */
+function mostWanted(lines: readonly Line[], max: number): readonly Line[] {
+  if (lines.length <= max) return lines;
+  const rank = (line: Line): number => ({ error: 0, warning: 0, working: 1, done: 2 })[line.event.status];
+  const wanted = new Set(lines.toSorted((a, b) => rank(a) - rank(b) || (b.doneAt ?? 0) - (a.doneAt ?? 0)).slice(0, max));
+  return lines.filter((line) => wanted.has(line));
 }
 
 function lineText(line: Line, all: ReadonlyMap<string, Line>, at: { readonly columns: number; readonly nowMs: number; readonly tick: number; readonly isColoured: boolean }): string {
@@ -128,11 +145,13 @@ function lineText(line: Line, all: ReadonlyMap<string, Line>, at: { readonly col
     event.status === 'working' ? [spinner[at.tick % spinner.length] ?? ' ', '36'] : event.status === 'done' ? ['✔', '32'] : event.status === 'warning' ? ['!', '33;1'] : ['✘', '31;1'];
   const timerText = `${(((line.doneAt ?? at.nowMs) - line.first) / 1000).toFixed(1)}s`;
   const bars = event.status === 'working' ? layerBars([...all.values()].filter((one) => one.event.parentId === event.id)) : '';
-  const room = at.columns - timerText.length - 6;
-  let body = `${event.id}${bars} ${event.text}${event.details === undefined || event.details === '' ? '' : ` ${event.details}`}`;
-  if (body.length > room) body = `${event.id}${bars} ${event.text}`;
-  if (body.length > room) body = `${event.id.slice(0, Math.max(3, room - event.text.length - 4))}... ${event.text}`;
-  return ` ${paint(colour, mark, at.isColoured)} ${body.padEnd(room)} ${paint('34', timerText, at.isColoured)}`;
+  // Mark and clock have a space on either side; where that leaves too little, there is no clock.
+  const hasClock = at.columns - timerText.length - 6 >= 12;
+  const room = Math.max(1, hasClock ? at.columns - timerText.length - 6 : at.columns - 4);
+  const long = `${event.id}${bars} ${event.text}${event.details === undefined || event.details === '' ? '' : ` ${event.details}`}`;
+  const fitting = [long, `${event.id}${bars} ${event.text}`, `${event.id} ${event.text}`].find((body) => body.length <= room);
+  const body = fitting ?? `${event.id.slice(0, Math.max(3, room - event.text.length - 4))}... ${event.text}`.slice(0, room);
+  return ` ${paint(colour, mark, at.isColoured)} ${hasClock ? `${body.padEnd(room)} ${paint('34', timerText, at.isColoured)}` : body}`;
 }
 
 const braille = '⠀⡀⣀⣄⣤⣦⣶⣷⣿';
