@@ -1,11 +1,13 @@
 import { isAppError } from '../base/app-error.ts';
 import type { ApiClient } from '../wire/http-client.ts';
-import type { CliContext } from './context.ts';
+import type { CliContext, Output } from './context.ts';
 import { LogPrinter, type LogPrinterOptions, type LogStreamEvent } from './print/log-lines.ts';
 
 export type FollowOptions = {
   readonly client: ApiClient;
   readonly context: CliContext;
+  /** Where the output goes, if not straight to the command's. */
+  readonly output?: { readonly out: Output; readonly err: Output };
   readonly projectName: string;
   /** Empty: all. */
   readonly services: readonly string[];
@@ -35,7 +37,8 @@ export async function followProject(options: FollowOptions): Promise<void> {
   if (options.untilAllExited === true) query.set('attach', '1');
   // As Compose writes it: the project is known to who asked.
   const shortName = (name: string): string => (name.startsWith(`${options.projectName}-`) ? name.slice(options.projectName.length + 1) : name);
-  const printer = new LogPrinter(options.context.out, options.context.err, options.printer);
+  const { out, err } = options.output ?? options.context;
+  const printer = new LogPrinter(out, err, options.printer);
   try {
     for await (const event of options.client.lines('GET', `/v1/projects/${encodeURIComponent(options.projectName)}/logs?${query.toString()}`, undefined, options.signal)) {
       // NOTE: as in run-change: our own daemon's events.

@@ -108,3 +108,15 @@ test('the cursor is hidden while it draws, and shown at the end', () => {
   printer.finish();
   expect(terminal.isCursorHidden).toBe(false);
 });
+
+test('what containers say stands above the lines, and is not drawn over', () => {
+  const { terminal, printer, tick } = onTerminal(60, 24);
+  for (const [index, text] of ['one', 'two', 'three'].entries()) {
+    printer.event(line(`Container c-${index}`, 'working', 'Starting'));
+    tick();
+    printer.aside?.(() => terminal.write(`c-${index} | ${text}\n`));
+  }
+  printer.finish();
+  expect(terminal.screen().slice(0, 4)).toEqual(['c-0 | one', 'c-1 | two', 'c-2 | three', '[+] up 0/3']);
+  expect(terminal.screen()).toHaveLength(7);
+});

@@ -1,10 +1,12 @@
 import { AppError, isAppError } from '../../base/app-error.ts';
+import type { ErrorCode } from '../../base/error-codes.ts';
 import type { Deployment, DeploymentOptions } from '../../model/deployment.ts';
 import type { Goal } from '../../model/progress.ts';
 import type { ApiClient } from '../../wire/http-client.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { followProject } from '../follow-logs.ts';
-import { printModes, progressPrinter, type PrintModes } from '../print/modes.ts';
+import { type Desk, makeDesk } from '../print/desk.ts';
+import { printModes } from '../print/modes.ts';
 import { withoutPulls } from '../print/progress.ts';
 import { refuseByFile } from '../project-diagnostics.ts';
 import { runChange } from '../run-change.ts';
@@ -18,19 +20,20 @@ type Options = Readonly<Record<string, unknown>>;
 /** `compose up` and, with `start: false`, `compose create`. */
 export async function up(context: CliContext, flags: ComposeFlags, services: readonly string[], options: Options): Promise<void> {
   checkFlags(options);
-  const modes = printModes(context, flags);
+  const desk = makeDesk(context, printModes(context, flags));
   const loaded = await loadProject(context, flags, { services, scale: scaleFlag(options['scale']) });
   const client = await context.daemon();
   const deployment: Deployment = { ...loaded.deployment, options: deploymentOptions(services, options) };
   const isDetached = options['detach'] === true || options['wait'] === true || options['start'] === false;
   const goal: Goal = options['start'] === false ? 'created' : options['wait'] === true ? 'healthy' : 'started';
-  const deploy = async (): Promise<void> => {
-    const printer = progressPrinter(context, modes, options['start'] === false ? 'create' : 'up');
+  const deploy = async (signal?: AbortSignal): Promise<void> => {
+    const printer = desk.printer(options['start'] === false ? 'create' : 'up');
     const change = runChange({
       client, context,
       printer: options['quietPull'] === true ? withoutPulls(printer) : printer,
       path: `/v1/projects/${encodeURIComponent(loaded.name)}/up`,
       body: { deployment, goal, timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']) },
+      ...(signal === undefined ? {} : { signal }),
     });
     await change.catch((error: unknown) => {
       if (isAppError(error) && error.reasons.length > 0) return refuseByFile(context, error, loaded.files);
@@ -38,7 +41,7 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
     });
   };
   if (isDetached) return deploy();
-  await attached({ context, client, loaded, options, modes, services, deploy });
+  await attached({ context, client, loaded, options, desk, services, deploy });
 }
 
 function checkFlags(options: Options): void {
@@ -77,9 +80,10 @@ type Attached = {
   readonly client: ApiClient;
   readonly loaded: LoadedProject;
   readonly options: Options;
-  readonly modes: PrintModes;
+  readonly desk: Desk;
   readonly services: readonly string[];
-  readonly deploy: () => Promise<void>;
+  /** The signal ends the telling; who gives none leaves Ctrl-C to it. */
+  readonly deploy: (signal?: AbortSignal) => Promise<void>;
 };
 
 /**
@@ -94,39 +98,37 @@ async function attached(run: Attached): Promise<void> {
   const abortsOnExit = options['abortOnContainerExit'] === true || exitCodeFrom !== null;
   const exits: { service: string; exitCode: number }[] = [];
   let interrupts = 0;
-  let stopping: Promise<void> | null = null;
-  const stop = (graceMs: number | null): Promise<void> =>
-    runChange({ client, context, printer: progressPrinter(context, run.modes, 'stop'), path: `/v1/projects/${encodeURIComponent(loaded.name)}/stop`, body: { services: run.services, graceMs } });
+  const stops = stopper(run);
   const unsubscribe = context.onInterrupt(() => {
     interrupts += 1;
-    if (interrupts === 1) {
-      say(context, 'Gracefully Stopping... press Ctrl+C again to force');
-      stopping = stop(secondsFlag('--timeout', options['timeout']));
-    } else stopping = stop(0);
+    if (interrupts === 1) stops.stop(secondsFlag('--timeout', options['timeout']), 'Gracefully Stopping... press Ctrl+C again to force');
+    else stops.stop(0, '');
   });
   try {
     const following = followProject({
-      client, context, projectName: loaded.name, services: names, signal: end.signal,
+      client, context, output: run.desk, projectName: loaded.name, services: names, signal: end.signal,
       printer: { isColoured: options['color'] !== false && context.out.isTty, hasPrefix: options['logPrefix'] !== false, hasTimestamps: options['timestamps'] === true },
       since: 'now', untilAllExited: true,
       onExit: (service, exitCode) => {
         exits.push({ service, exitCode });
-        if (stopping === null && (abortsOnExit || (options['abortOnContainerFailure'] === true && exitCode !== 0))) {
-          say(context, 'Aborting on container exit...');
-          stopping = stop(secondsFlag('--timeout', options['timeout']));
+        if (!stops.isStopping() && (abortsOnExit || (options['abortOnContainerFailure'] === true && exitCode !== 0))) {
+          stops.stop(secondsFlag('--timeout', options['timeout']), 'Aborting on container exit...');
         }
       },
     });
     try {
-      await run.deploy();
+      await stops.deploy();
     } catch (error) {
-      end.abort();
-      await following.catch(() => undefined);
-      if (interrupts > 0 && isAppError(error)) throw new ExitWith(130);
-      throw error;
+      // Who gets the prompt back finds nothing that still runs.
+      if (interrupts > 0) await stops.done().catch((reason: unknown) => passOver(reason, 'CLUSTER_PROJECT_NOT_FOUND'));
+      if (interrupts > 0 || !stops.isStopping()) {
+        end.abort();
+        await following.catch(() => undefined);
+        throw interrupts > 0 ? new ExitWith(130) : error;
+      }
     }
     await following;
-    await stopping;
+    await stops.done();
   } finally {
     unsubscribe();
   }
@@ -137,6 +139,46 @@ async function attached(run: Attached): Promise<void> {
 
 function say(context: CliContext, text: string): void {
   context.err.write(context.messages.isJson ? `${JSON.stringify({ tail: true, text })}\n` : `${text}\n`);
+}
+
+type Stopper = { readonly deploy: () => Promise<void>; readonly stop: (graceMs: number | null, words: string) => void; readonly isStopping: () => boolean; readonly done: () => Promise<void> };
+
+/** Deploys, and stops the services: a later stop hastens an earlier one. One change is told at a time, so a stop ends the telling of what was before. */
+function stopper({ context, client, loaded, desk, services, deploy }: Attached): Stopper {
+  let telling = new AbortController();
+  let isStopping = false;
+  let told: Promise<void> = Promise.resolve();
+  return {
+    deploy: () => (told = deploy(telling.signal)),
+    isStopping: () => isStopping,
+    stop: (graceMs, words) => {
+      const before = told;
+      isStopping = true;
+      telling.abort();
+      telling = new AbortController();
+      const { signal } = telling;
+      const stop = async (): Promise<void> => {
+        await before.catch(() => undefined);
+        if (words !== '') say(context, words);
+        await runChange({ client, context, printer: desk.printer('stop'), path: `/v1/projects/${encodeURIComponent(loaded.name)}/stop`, body: { services, graceMs }, signal });
+      };
+      told = stop();
+      // Who waits for the last sees its error; those before it were cut short.
+      told.catch(() => undefined);
+    },
+    done: async () => {
+      for (let one: Promise<void> | null = null; one !== told; ) {
+        one = told;
+        await one.catch((error: unknown) => {
+          if (one === told) throw error;
+        });
+      }
+    },
+  };
+}
+
+function passOver(error: unknown, code: ErrorCode): void {
+  if (!isAppError(error, code)) throw error;
 }
 
 function attachedServices(run: Attached): readonly string[] {

@@ -5,7 +5,12 @@ import { plainText } from './plain-text.ts';
 export type ProgressMode = 'tty' | 'plain' | 'json' | 'quiet';
 
 /** Prints a stream of changes. `finish` leaves the terminal as it was found. */
-export type ProgressPrinter = { readonly event: (event: ChangeEvent) => void; readonly finish: () => void };
+export type ProgressPrinter = {
+  readonly event: (event: ChangeEvent) => void;
+  readonly finish: () => void;
+  /** Lets something else write to the same terminal, above the lines that are redrawn. */
+  readonly aside?: (write: () => void) => void;
+};
 
 export function createProgressPrinter(options: {
   readonly mode: ProgressMode;
@@ -30,7 +35,7 @@ export function createProgressPrinter(options: {
 /** Names and messages come from files and registries: see plain-text.ts. JSON escapes them itself. */
 function plainly(printer: ProgressPrinter): ProgressPrinter {
   return {
-    finish: printer.finish,
+    ...printer,
     event: (event) => {
       if (event.kind === 'warning') printer.event({ ...event, message: plainText(event.message) });
       else if (event.kind === 'progress') printer.event({ ...event, id: plainText(event.id), ...(event.details === undefined ? {} : { details: plainText(event.details) }) });
@@ -41,7 +46,7 @@ function plainly(printer: ProgressPrinter): ProgressPrinter {
 
 /** Leaves the lines of images and their layers out, errors apart. */
 export function withoutPulls(printer: ProgressPrinter): ProgressPrinter {
-  return { event: (event) => (event.kind === 'progress' && event.status !== 'error' && (event.parentId ?? event.id).startsWith('Image ') ? undefined : printer.event(event)), finish: printer.finish };
+  return { ...printer, event: (event) => (event.kind === 'progress' && event.status !== 'error' && (event.parentId ?? event.id).startsWith('Image ') ? undefined : printer.event(event)) };
 }
 
 function printWarning(out: Output, event: ChangeEvent): void {
@@ -105,13 +110,16 @@ function ttyPrinter(options: { readonly out: Output; readonly title: string; rea
     tick += 1;
     draw(false);
   };
+  const aside = (write: () => void): void => {
+    if (drawn > 0) out.write(toTop());
+    drawn = 0;
+    write();
+    if (lines.size > 0) draw(false);
+  };
   return {
+    aside,
     event: (event) => {
-      if (event.kind === 'warning') {
-        out.write(`${toTop()}${paint('33;1', `WARN ${event.code}: ${event.message}`, options.isColoured)}\n`);
-        drawn = 0;
-        if (lines.size > 0) draw(false);
-      }
+      if (event.kind === 'warning') aside(() => out.write(`${paint('33;1', `WARN ${event.code}: ${event.message}`, options.isColoured)}\n`));
       if (event.kind !== 'progress') return;
       const known = lines.get(event.id);
       const nowMs = options.nowMs();
