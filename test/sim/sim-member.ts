@@ -113,7 +113,7 @@ export class SimMember {
         {
           memberId: this.id, clusterId, address: this.options.address, featureLevel: 1, knownPeers: new Map(), limits, recovered,
           mutations: this.options.mutations, raftMutations: this.options.raftMutations,
-          raftLimits: { messageBytesMax: 4096, inflightMessagesMax: 16, inflightBytesMax: 64 * 1024, uncommittedBytesMax: 256 * 1024, entryBytesMax: 8 * 1024 },
+          raftLimits: { messageBytesMax: 4096, inflightBytesMax: 64 * 1024, uncommittedBytesMax: 256 * 1024, entryBytesMax: 8 * 1024 },
         },
       );
       this.node = node;

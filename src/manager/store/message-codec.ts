@@ -1,5 +1,6 @@
 import { AppError } from '../../base/app-error.ts';
 import type { Entry, Message } from '../../raft/types.ts';
+import { appendFormat, decodeAppend, encodeAppend } from './append-codec.ts';
 import type { Envelope, HostMessage } from './host-messages.ts';
 import { fromLogEntry, toLogEntry } from './persister.ts';
 import { decodeItems, encodeItems } from './log-items.ts';
@@ -7,7 +8,7 @@ import { decodeItems, encodeItems } from './log-items.ts';
 /**
  * One message between members as bytes, format 1, little endian:
  *     0  1  format    1  4  length of the head    5  …  head: JSON of the envelope without its bulk    …  bulk, to the end
- * The bulk is the entries of an append (as in the log), a forwarded proposal, or a chunk of a snapshot.
+ * The bulk is a forwarded proposal or a chunk of a snapshot. Appends and their answers have a format of their own (append-codec.ts).
  */
 const format = 1;
 const headBytesMax = 1024 * 1024;
@@ -16,6 +17,8 @@ const decoder = new TextDecoder();
 const nothing = new Uint8Array(0);
 
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
+  const append = encodeAppend(envelope);
+  if (append !== null) return append;
   const { message } = envelope;
   const bulk = bulkOf(message);
   const head = encoder.encode(JSON.stringify({ ...envelope, message: withoutBulk(message) }));
@@ -29,6 +32,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 
 /** Errors: MANAGER_BAD_MESSAGE. The core checks the numbers of its own messages again. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  if (bytes[0] === appendFormat) return decodeAppend(bytes);
   if (bytes.length < 5 || bytes[0] !== format) throw bad(`format ${bytes[0] ?? 'none'}`);
   const headBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true);
   if (headBytes > headBytesMax || 5 + headBytes > bytes.length) throw bad('its head is too long');

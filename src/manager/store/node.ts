@@ -69,7 +69,7 @@ export class StoreNode {
     this.#core = new RaftCore({
       id: options.memberId, clusterId: options.clusterId, storage: this.#log, random: env.random, hardState: recovered.hardState, isCommitHeld: true,
       conf: recovered.state.conf, applied: appliedIndex(recovered.state), removed: recovered.state.removed,
-      limits: { electionTicks: options.limits.electionTicks, ...options.raftLimits },
+      limits: { electionTicks: options.limits.electionTicks, inflightMessagesMax: options.limits.appendsUnderWayMax, ...options.raftLimits },
       ...(options.raftMutations === undefined ? {} : { mutations: options.raftMutations }),
     });
     const host: NodeHost = {

@@ -20,6 +20,11 @@ export type StoreLimits = {
   readonly segmentSizeBytes: number;
   /** After it, a proposal whose fate is not known is said to be unknown. */
   readonly proposalTimeoutMs: number;
+  /**
+   * Appends under way to one follower: one that it writes, one that waits there. What comes meanwhile goes together, as it does into
+   * one record of the own log.
+   */
+  readonly appendsUnderWayMax: number;
   /** Proposals waiting, over all callers. */
   readonly proposalsMax: number;
   /** Commits kept for watchers that come late. */
@@ -38,7 +43,7 @@ export type StoreLimits = {
 export const clusterLimits: StoreLimits = {
   tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, snapshotDelayMs: 5000, trailingEntries: 5_000, trailingBytes: 16 * 1024 * 1024,
   segmentSizeBytes: 64 * 1024 * 1024,
-  proposalTimeoutMs: 10_000, proposalsMax: 20_000, watchCommitsMax: 256, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
+  proposalTimeoutMs: 10_000, appendsUnderWayMax: 2, proposalsMax: 20_000, watchCommitsMax: 256, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
   promoteEntriesMax: 100, votersMax: 7,
 };
 
