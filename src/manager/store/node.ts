@@ -96,7 +96,7 @@ export class StoreNode {
       },
       indexesInUse: () => this.#transfers.indexesInUse(),
     });
-    this.#transfers = new SnapshotTransfers(host, { makeNew: (done) => this.#maker.request(done), install: (meta, state) => this.#offerInstall(meta, state) });
+    this.#transfers = new SnapshotTransfers(host, { makeNew: (done, isAnew) => this.#maker.request(done, isAnew), install: (meta, state) => this.#offerInstall(meta, state) });
     env.transport.setPeers(this.#addresses.of(this.#state));
   }
 

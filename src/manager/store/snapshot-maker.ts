@@ -73,15 +73,15 @@ export class SnapshotMaker {
     if (this.#host.env.clock.monotonicMs() >= this.#notBeforeMs) this.#start();
   }
 
-  /** Makes one now; calls back when it is durable and named in the log. */
-  request(done: (error: AppError | null) => void): void {
+  /** Makes one now; calls back when it is durable and named in the log. `isAnew`: also where there is one of this state, as its file is damaged. */
+  request(done: (error: AppError | null) => void, isAnew = false): void {
     if (this.#isStopped) {
       done(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' }));
       return;
     }
     // NOTE: one under way may have begun before what the caller wants in it.
     (this.#isRunning ? this.#next : this.#waiting).push(done);
-    this.#start();
+    this.#start(isAnew);
   }
 
   /** A snapshot of the leader replaced log and state. */
@@ -99,11 +99,11 @@ export class SnapshotMaker {
     this.#settle(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' }));
   }
 
-  #start(): void {
+  #start(isAnew = false): void {
     const state = this.#host.state();
     if (this.#isRunning || this.#isStopped) return;
     const meta = snapshotMetaOf(state);
-    if (meta.index === 0 || meta.index === this.#newest?.index) {
+    if (meta.index === 0 || (meta.index === this.#newest?.index && !isAnew)) {
       this.#settle(null);
       return;
     }

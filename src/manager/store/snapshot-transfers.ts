@@ -8,8 +8,8 @@ import { appliedIndex, memberIds } from './store-state.ts';
 import { isDiskFull } from './wal.ts';
 
 export type TransferOptions = {
-  /** Makes a new snapshot of the own state. */
-  readonly makeNew: (done: () => void) => void;
+  /** Makes a new snapshot of the own state; `isAnew`: also of the same state as the last. */
+  readonly makeNew: (done: () => void, isAnew: boolean) => void;
   /** The bytes of this snapshot are on disk and read; the core is asked next. */
   readonly install: (meta: SnapshotMeta, state: StoreState) => void;
 };
@@ -59,16 +59,15 @@ export class SnapshotTransfers {
     const { index, term, conf } = message.meta;
     if (!memberIds(conf).includes(message.to)) {
       // NOTE: a member takes no snapshot from before it joined. The core asks again and finds the new one.
-      this.#options.makeNew(() => {
-        if (this.#sending.get(message.to)?.message === message) this.#endSending(message.to, 'failed');
-        this.#host.pump();
-      });
+      this.#makeNew(message, false);
       return;
     }
     env.bulkRunner.submit({ kind: 'snapshot-verify', index, term }, (error, answer) => {
       if (this.#sending.get(message.to)?.message !== message) return;
       if (error !== null || answer.kind !== 'snapshot') {
-        this.#endSending(message.to, 'failed');
+        // NOTE: the state is whole, only its file is not: another is made, or the member would ask for this one for ever.
+        env.log.warn('store.snapshot-damaged', { index, code: error?.code, message: error?.message });
+        this.#makeNew(message, true);
         return;
       }
       const { meta, sizeBytes, sha256, chunkCount } = answer.info;
@@ -76,6 +75,14 @@ export class SnapshotTransfers {
       this.#sending.set(message.to, { offer, message, progressMs: env.clock.monotonicMs(), offeredMs: env.clock.monotonicMs() });
       this.#host.send(message.to, { kind: 'snapshot-offer', offer });
     });
+  }
+
+  /** The core asks again afterwards, and finds the new one. */
+  #makeNew(message: Snapshot, isAnew: boolean): void {
+    this.#options.makeNew(() => {
+      if (this.#sending.get(message.to)?.message === message) this.#endSending(message.to, 'failed');
+      this.#host.pump();
+    }, isAnew);
   }
 
   receive(from: MemberId, message: HostMessage): void {

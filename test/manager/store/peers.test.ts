@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -96,6 +96,27 @@ describe('three members over WebSocket', () => {
     const b = await join_(a, 'm2', limits);
     await until('b has all', () => b.view().tables.config.size === 20 && b.node.metrics.snapshotsInstalled > 0);
     expect(new Map((await b.read()).tables.config)).toEqual(new Map(a.view().tables.config));
+  });
+
+  test('a leader whose newest snapshot is damaged makes another for a member that is behind', async () => {
+    const limits = { ...patient, snapshotEntries: 100_000, trailingEntries: 5, snapshotDelayMs: 0, votersMax: 1 };
+    const [a] = await cluster(1, limits);
+    if (a === undefined) throw new Error('one');
+    const b = await join_(a, 'm2', limits);
+    await a.propose(put('k', '0'));
+    await until('b has the first', () => b.view().tables.config.size === 1);
+    await b.close();
+    for (let at = 1; at <= 30; at += 1) await a.propose(put('k', String(at)));
+    await a.makeSnapshot();
+    const snapshots = join(dir, 'm1', 'snapshots');
+    for (const name of readdirSync(snapshots)) {
+      const bytes = readFileSync(join(snapshots, name));
+      bytes[bytes.length - 30] = (bytes[bytes.length - 30] ?? 0) ^ 1;
+      writeFileSync(join(snapshots, name), bytes);
+    }
+    const again = await open('m2', Number(b.node.membership.addresses().find((one) => one.id === b.status().memberId)?.address.split(':')[1]), { kind: 'join', identity: b.identity() }, limits);
+    await until('b has all', () => get(again.view(), 'config', 'k')?.dataBase64 === '30');
+    expect(again.node.metrics.snapshotsInstalled).toBe(1);
   });
 
   test('a removed member is told so and stops; its id does not return', async () => {
