@@ -6,6 +6,10 @@ export const limits = {
   requestBytesMax: 64 * 1024 * 1024,
   /** The log of a daemon that a command started; one older file of the same size is kept. */
   daemonLogBytesMax: 8 * 1024 * 1024,
+  /** Containers of one service. */
+  replicasMax: 5_000,
+  /** Containers that a published port leads to on a node: divisible by 1 to 6, 8, 10, 12, 15, 16, so the shares are equal there. */
+  portTargetsMax: 240,
   /** One compose file. Larger ones are refused before they are read. */
   composeFileBytesMax: 2 * 1024 * 1024,
   /** Words and signs of one compose file, as its YAML is cut: what reading costs. */

@@ -1,3 +1,4 @@
+import { limits } from '../base/limits.ts';
 import { anyLinkPrefix } from './link-names.ts';
 import type { KernelNames } from './link-names.ts';
 
@@ -15,8 +16,8 @@ ${chainsText(names.linkPrefix)}
 `;
 }
 
-/** How many elements a port with several targets has: divisible by 1 to 6, 8, 10, 12, 15, 16, so the shares are equal there. */
-export const targetSlots = 240;
+/** How many elements a port with several targets has. Services that would need more are refused before; what is there for a moment more, during an update, waits. */
+export const targetSlots: number = limits.portTargetsMax;
 
 export const setNames = {
   /** Which address may come from which link. */

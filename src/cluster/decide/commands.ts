@@ -1,10 +1,12 @@
 import { AppError } from '../../base/app-error.ts';
+import { refusalOf } from '../../base/refusal.ts';
 import type { Change } from '../../model/entry.ts';
 import type { ServiceObject } from '../../model/objects.ts';
 import type { Service } from '../../model/project.ts';
 import { get, networksOfProject, servicesOfProject, tasksOfService, volumesOfProject, type View } from '../state/view.ts';
 import { patch } from './draft.ts';
 import { isAlive, isCurrent, isLeaving } from './facts.ts';
+import { refuseReplicas } from './replicas.ts';
 import { select, withRestartedDependents } from './selection.ts';
 import { wake } from './wake.ts';
 
@@ -88,7 +90,8 @@ export function decideScale(view: View, options: { readonly projectName: string;
   return services.flatMap((service) => {
     const replicas = options.replicas[service.name];
     if (replicas === undefined || replicas === service.replicas) return [];
-    if (!Number.isInteger(replicas) || replicas < 0) throw new AppError({ code: 'CLUSTER_SCALE_REFUSED', message: `service ${service.name}: ${replicas} is not a number of containers`, hint: 'name a whole number from 0' });
+    const refused = refuseReplicas(service.name, service.spec, replicas);
+    if (refused.length > 0) throw refusalOf(refused);
     if (replicas > 1 && service.spec.container_name !== undefined) {
       throw new AppError({ code: 'CLUSTER_SCALE_REFUSED', message: `service ${service.name}: ${replicas} containers can't all have the name ${service.spec.container_name}`, hint: 'remove container_name from the file' });
     }

@@ -5,6 +5,7 @@ import type { IpamPool, Network, Service } from '../../model/project.ts';
 import { allOf, type View } from '../state/view.ts';
 import { networkKeysOf } from './namespaces.ts';
 import { parseConstraint } from './schedule/constraint.ts';
+import { replicasOf } from './replicas.ts';
 import { problem } from './stack-objects.ts';
 
 /** What is wrong with the subnets, addresses and constraints that a file asks for, before anything has moved. */
@@ -48,7 +49,7 @@ function checkAddresses(deployment: Deployment, chosen: readonly (readonly [stri
   const found: Diagnostic[] = [];
   const seen = new Map<string, string>();
   for (const [name, spec] of chosen) {
-    const replicas = deployment.options.scale[name] ?? spec.scale ?? spec.deploy?.replicas ?? 1;
+    const replicas = replicasOf(name, spec, deployment.options);
     for (const key of networkKeysOf(spec)) {
       for (const field of ['ipv4_address', 'ipv6_address'] as const) {
         const text = spec.networks?.[key]?.[field];

@@ -8,6 +8,7 @@ import { refuse } from '../lower/refuse.ts';
 import { allOf, get, servicesOfProject, tasksOfService, type View } from '../state/view.ts';
 import { patch, put, unstored, type Makers } from './draft.ts';
 import { networkKeysOf } from './namespaces.ts';
+import { refuseReplicas, replicasOf } from './replicas.ts';
 import { select, type Selection } from './selection.ts';
 import { checkNetworks } from './stack-checks.ts';
 import { problem, resolveData, resolveNetworks, resolveVolumes, stableText, type StackScene } from './stack-objects.ts';
@@ -36,6 +37,7 @@ export function decideStack(view: View, deployment: Deployment, makers: Makers):
     ...selection.unknown.map((name) => problem({ code: 'CLUSTER_SERVICE_NOT_FOUND', message: `no such service: ${name}`, hint: 'flotilla compose config --services lists them' })),
     ...refuse(project, selection.all),
     ...checkNames(view, deployment, chosen),
+    ...chosen.flatMap(([name, spec]) => refuseReplicas(name, spec, replicasOf(name, spec, options))),
     ...checkNetworks(view, deployment, chosen),
     ...[networks, volumes, secrets, configs].flatMap((one) => one.diagnostics),
   ];
@@ -83,7 +85,7 @@ function serviceChanges(scene: StackScene, input: { readonly name: string; reado
     refs,
     specHash,
     previous: existing === undefined ? null : existing.specHash === specHash ? existing.previous : { spec: existing.spec, refs: existing.refs, specHash: existing.specHash },
-    replicas: options.scale[name] ?? spec.scale ?? spec.deploy?.replicas ?? 1,
+    replicas: replicasOf(name, spec, options),
     desired: options.noStart && (existing === undefined || wasDown) ? 'stopped' : 'running',
     restartCount: existing?.restartCount ?? 0,
     stopGraceMs: options.stopGraceMs,
@@ -142,7 +144,7 @@ function checkNames(view: View, deployment: Deployment, chosen: readonly (readon
   for (const [name, spec] of named) {
     const containerName = spec.container_name ?? '';
     const path = `services.${name}.container_name`;
-    const replicas = options.scale[name] ?? spec.scale ?? spec.deploy?.replicas ?? 1;
+    const replicas = replicasOf(name, spec, options);
     if (replicas > 1) found.push(problem({ code: 'CLUSTER_SCALE_REFUSED', message: `service ${name}: ${replicas} containers can't all have the name ${containerName}`, hint: 'remove container_name, or run one container', path }));
     const rival = seen.get(containerName);
     if (rival !== undefined) found.push(problem({ code: 'CLUSTER_NAME_IN_USE', message: `services ${rival} and ${name} have the same container_name ${containerName}`, hint: 'give each another name', path }));
