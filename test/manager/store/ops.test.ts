@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -161,6 +161,19 @@ describe('recovery from a lost quorum', () => {
     expect(readdirSync(target).sort()).toEqual(['identity.json', 'keys.json', 'log', 'snapshots']);
     expect((await open('a')).view().tables.config.size).toBe(0);
   });
+});
+
+test('a recovery that was interrupted is set aside with the rest, and does not come back', async () => {
+  const store = await open('a');
+  await store.propose(put('k', 'v'));
+  await store.close();
+  const old = { ...store.identity(), incarnation: 2 };
+  writeFileSync(join(root, 'a', 'recover.json'), JSON.stringify({ identity: old, savedAs: 'lost-quorum-1' }));
+  mkdirSync(join(root, 'a', 'next'));
+  setAsideForRejoin(join(root, 'a'));
+  const fresh = await open('a');
+  expect(fresh.identity().clusterId).not.toBe(old.clusterId);
+  expect(fresh.view().tables.config.size).toBe(0);
 });
 
 test('verify reads everything and says what is there', async () => {

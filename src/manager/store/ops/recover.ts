@@ -57,11 +57,11 @@ export function recoverFromLostQuorum(dir: string, unlockKey: Secret | null): Re
   }
 }
 
-/** Puts the data of a member aside, so that it can join its cluster again under a new id. Answers where they are. */
+/** Puts the data of a member aside, and what an interrupted recovery left, so that it can join its cluster again under a new id. Answers where they are. */
 export function setAsideForRejoin(dir: string): string {
   const unlock = lockDataDir(dir);
   try {
-    const names = realDisk.list(dir).filter((name) => ['log', 'snapshots', 'identity.json', 'keys.json'].includes(name));
+    const names = realDisk.list(dir).filter((name) => ['log', 'snapshots', 'identity.json', 'keys.json', intentName, 'next'].includes(name));
     if (names.length === 0) throw new AppError({ code: 'MANAGER_STORE_DAMAGED', message: `${dir} holds no store`, hint: 'name the data directory of a manager' });
     let number = 1;
     while (realDisk.exists(`${dir}/set-aside-${number}`)) number += 1;
