@@ -2,6 +2,7 @@ import { AppError } from '../../base/app-error.ts';
 import type { Change, Entry, Outcome } from '../../model/entry.ts';
 import type { ObjectKind, StoredObject } from '../../model/objects.ts';
 import { objectKinds } from '../../model/objects.ts';
+import { SharedValues } from './shared-values.ts';
 
 /**
  * The data of a normal log entry, format 1:
@@ -76,6 +77,9 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** For all stores of the process: what is shared is never changed. */
+const sharedValues = new SharedValues();
+
 /** Checks the shape that apply relies on; what is inside an object was checked by its maker, in this program, before it was proposed. */
 function parseChange(value: unknown): Change {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('ifVersion' in value)) throw unreadable('a change misses a field');
@@ -92,7 +96,7 @@ export function parseObject(value: unknown): StoredObject {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('id' in value) || !isObjectKind(value.kind) || typeof value.id !== 'string') {
     throw unreadable('an object misses its kind or id');
   }
-  return value as StoredObject;
+  return sharedValues.share(value as StoredObject);
 }
 
 export function parseOutcome(value: unknown): Outcome {
