@@ -13,17 +13,22 @@ if [ -z "${FLOTILLA_CONFIG:-}" ] && ! hub_answers; then
   scripts/need.sh docker-registry=docker-registry
   make --no-print-directory demo-images
   mirror=$(examples/images/registry.sh url)
-  mkdir -p /var/cache/flotilla
-  printf '{"registries": {"mirrors": {"docker.io": ["%s"]}}}\n' "$mirror" >/var/cache/flotilla/demo-config.json
-  export FLOTILLA_CONFIG=/var/cache/flotilla/demo-config.json
-  # A daemon that runs already does not know the mirror. Its containers outlive it, so it is stopped; the next command starts one that does.
   pid_file=${FLOTILLA_RUN:-/run/flotilla}/daemon.pid
-  if systemctl is-active --quiet flotilla 2>/dev/null; then
-    echo "the service flotilla runs without the mirror: add {\"registries\": {\"mirrors\": {\"docker.io\": [\"$mirror\"]}}} to /etc/flotilla/config.json, then: systemctl restart flotilla" >&2
-    exit 1
-  elif pid=$(cat "$pid_file" 2>/dev/null) && grep -qaF daemon "/proc/$pid/cmdline" 2>/dev/null && ! tr '\0' '\n' <"/proc/$pid/environ" | grep -qxF "FLOTILLA_CONFIG=$FLOTILLA_CONFIG"; then
-    kill "$pid"
-    for _ in $(seq 100); do [ -e "/proc/$pid" ] || break; sleep 0.05; done
+  if systemctl is-active --quiet flotilla 2>/dev/null || systemctl is-enabled --quiet flotilla 2>/dev/null; then
+    # The service has its own settings, which are not the demo's to change.
+    if ! grep -qsF "\"$mirror\"" /etc/flotilla/config.json; then
+      echo "the service flotilla runs without the mirror: add {\"registries\": {\"mirrors\": {\"docker.io\": [\"$mirror\"]}}} to /etc/flotilla/config.json, then: systemctl restart flotilla" >&2
+      exit 1
+    fi
+  else
+    mkdir -p /var/cache/flotilla
+    printf '{"registries": {"mirrors": {"docker.io": ["%s"]}}}\n' "$mirror" >/var/cache/flotilla/demo-config.json
+    export FLOTILLA_CONFIG=/var/cache/flotilla/demo-config.json
+    # A daemon that runs already does not know the mirror. Its containers outlive it, so it is stopped; the next command starts one that does.
+    if pid=$(cat "$pid_file" 2>/dev/null) && grep -qaF daemon "/proc/$pid/cmdline" 2>/dev/null && ! tr '\0' '\n' <"/proc/$pid/environ" | grep -qxF "FLOTILLA_CONFIG=$FLOTILLA_CONFIG"; then
+      kill "$pid"
+      for _ in $(seq 100); do [ -e "/proc/$pid" ] || break; sleep 0.05; done
+    fi
   fi
 fi
 

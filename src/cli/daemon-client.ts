@@ -1,5 +1,5 @@
 import { AppError, isAppError } from '../base/app-error.ts';
-import { startDaemon } from '../os/daemon-start.ts';
+import { isServiceEnabled, startDaemon, startService } from '../os/daemon-start.ts';
 import { type ApiClient, createApiClient } from '../wire/http-client.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -25,7 +25,8 @@ export function connectOrStart(env: Env): ApiClient {
     if (isKnown || !isAppError(error, 'WIRE_NO_DAEMON')) throw error;
     isKnown = true;
     if (process.getuid?.() !== 0) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: `no daemon answers at ${socketPathOf(env)}, and only root can start one`, hint: 'sudo flotilla …, or for good: sudo systemctl enable --now flotilla' });
-    await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
+    if (isServiceEnabled(env)) await startService();
+    else await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
     if (!(await answers(client))) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: 'the daemon was started but does not answer', hint: 'flotilla doctor' });
   };
   const orStart = async <T>(call: () => Promise<T>): Promise<T> => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { resolve as resolvePath } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 
@@ -24,6 +24,26 @@ export function startDaemon(options: { readonly script: string; readonly logDir:
       child.removeAllListeners('exit');
       child.unref();
       resolve();
+    });
+  });
+}
+
+/** Whether systemd starts the daemon at boot, with the settings that `env` asks for too. */
+export function isServiceEnabled(env: Readonly<Record<string, string | undefined>>): boolean {
+  const isOwn = Object.entries(env).some(([name, value]) => name.startsWith('FLOTILLA_') && value !== undefined);
+  return !isOwn && existsSync('/run/systemd/system') && existsSync('/etc/systemd/system/multi-user.target.wants/flotilla.service');
+}
+
+/** Starts the daemon as the service and resolves when it is ready. Errors: OS_DAEMON_START. */
+export function startService(): Promise<void> {
+  // NOTE: with what asks for passwords, its output would go to the terminal.
+  const child = spawn('systemctl', ['start', '--no-ask-password', 'flotilla.service'], { stdio: 'ignore' });
+  return new Promise((resolve, reject) => {
+    const failed = (why: string): void => reject(new AppError({ code: 'OS_DAEMON_START', message: `the service flotilla did not start: ${why}`, hint: 'journalctl -u flotilla -n 20' }));
+    child.once('error', (error) => failed(error.message));
+    child.once('exit', (code, signal) => {
+      if (code === 0) resolve();
+      else failed(`systemctl ended with ${signal ?? `code ${code ?? 0}`}`);
     });
   });
 }

@@ -49,8 +49,14 @@ begin() {
 }
 
 . test/vm/guest-checks.sh
-begin
+. test/vm/guest-service.sh
 case $job in
+  service | after-reboot) ;; # only what a newcomer does
+  *) begin ;;
+esac
+case $job in
+  service) service ;;
+  after-reboot) after_reboot ;;
   commands) commands ;;
   before-cut) before_cut ;;
   after-cut) after_cut ;;

@@ -6,7 +6,7 @@ set -euo pipefail
 file=$1
 suite=${VM_SUITE:-bookworm}
 mirror=${VM_MIRROR:-http://deb.debian.org/debian}
-packages=linux-image-cloud-amd64,systemd-sysv,udev,kmod,crun,conmon,nftables,iproute2,curl,tini,docker-registry,procps,busybox-static,gcc,libc6-dev,ca-certificates
+packages=linux-image-cloud-amd64,systemd-sysv,udev,kmod,make,crun,conmon,nftables,iproute2,curl,tini,docker-registry,procps,busybox-static,gcc,libc6-dev,ca-certificates
 recipe="$suite $packages $(sha256sum "$0" | cut -d' ' -f1)"
 [ "$(cat "$file.recipe" 2>/dev/null)" = "$recipe" ] && exit 0
 

@@ -45,6 +45,8 @@ mkdir -p "$work/flotilla/checkout" "$work/flotilla/demo-images"
 git ls-files -z -co --exclude-standard | xargs -0 ls -d 2>/dev/null | grep -v '^node_modules$' | tar -c -T - | tar -x -C "$work/flotilla/checkout"
 cp -a dist "$work/flotilla/checkout/"
 cp -a "$(readlink -f node_modules)" "$work/flotilla/checkout/node_modules"
+# As after an installation: nothing to fetch.
+touch "$work/flotilla/checkout/node_modules"
 if [ -d src/spec/generated ]; then cp -a src/spec/generated "$work/flotilla/checkout/src/spec/"; fi
 cp -a "$images/registry" "$images"/*.stamp "$work/flotilla/demo-images/"
 rm -f "$work/flotilla/demo-images/registry/pid" "$work/flotilla/demo-images/registry/log"
@@ -53,6 +55,7 @@ rm -rf "$work/flotilla"
 
 boot() {  # boot JOB [KERNEL WORDS]: starts the machine; its console goes to $work/console
   : >"$work/console"
+  shown=0
   qemu-system-x86_64 -accel "$accel" -machine q35 -cpu "$cpu" -smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-4G}" \
     -display none -nodefaults -no-reboot -serial "file:$work/console" \
     -kernel "$dir/$suite.ext4.vmlinuz" -initrd "$dir/$suite.ext4.initrd" \
@@ -61,8 +64,8 @@ boot() {  # boot JOB [KERNEL WORDS]: starts the machine; its console goes to $wo
   qemu=$!
 }
 
-watch() {  # watch PATTERN: shows the console until a line fits (0), the machine is off or the time is over (1)
-  local shown=0 lines end=$((SECONDS + limit))
+watch() {  # watch PATTERN: shows the rest of the console until a line fits (0), the machine is off or the time is over (1)
+  local lines end=$((SECONDS + limit))
   while :; do
     lines=$(wc -l <"$work/console")
     if [ "$lines" -gt "$shown" ]; then sed -n "$((shown + 1)),${lines}p" "$work/console" | tr -d '\r' | tee -a "$work/all"; shown=$lines; fi
@@ -92,19 +95,31 @@ power_cut() {  # power_cut NAME [KERNEL WORDS]: the machine is killed while the 
   session "$1, and the boot after it" after-cut "${2:-}"
 }
 
+reboot() {  # reboot NAME: the machine reboots itself in order, which ends qemu, and boots again from the same disks
+  echo "== $1 ($accel)"
+  local began=$SECONDS
+  boot service
+  watch '^vm: rebooting' || echo "vm: FAILED $1: the machine went off early" | tee -a "$work/all"
+  watch '^vm: nothing more' || true
+  off
+  echo "== $1: $((SECONDS - began)) s"
+  session "$1, after its reboot" after-reboot
+}
+
 plain=init=/usr/local/sbin/plain-init
 : >"$work/all"
 checks=("$@")
-[ ${#checks[@]} -gt 0 ] || checks=(systemd powercut plain plain-powercut engine product)
+[ ${#checks[@]} -gt 0 ] || checks=(systemd commands powercut plain plain-powercut engine product)
 for check in "${checks[@]}"; do
   case $check in
-    systemd) session 'under systemd' commands ;;
+    systemd) reboot 'the service' ;;
+    commands) session 'commands under systemd' commands ;;
     plain) session 'without systemd' commands "$plain" ;;
     engine) session 'tests of the engine' engine "$plain" ;;
     product) session 'tests of the product' product "$plain" ;;
     powercut) power_cut 'a power cut' ;;
     plain-powercut) power_cut 'a power cut without systemd' "$plain" ;;
-    *) echo "no check is named $check: systemd, powercut, plain, plain-powercut, engine, product" >&2; exit 2 ;;
+    *) echo "no check is named $check: systemd, commands, powercut, plain, plain-powercut, engine, product" >&2; exit 2 ;;
   esac
 done
 failed=$(grep -c '^vm: FAILED' "$work/all" || true)
