@@ -5,6 +5,7 @@ import { Secret } from '../base/secret.ts';
 import { programVersion } from '../base/version.ts';
 import { type Failpoint, noFailpoint } from '../engine/container/failpoint.ts';
 import { type CredentialSource, dockerCredentials, runCredentialHelper } from '../engine/image/registry-credentials.ts';
+import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open-engine.ts';
 import { createManager } from '../manager/manager.ts';
 import { openStore } from '../manager/store/open-store.ts';
@@ -29,7 +30,11 @@ import { instanceOf, nodeIdOf } from './identity.ts';
 import { refreshHost } from './refresh-host.ts';
 import { findContainer } from './summaries.ts';
 
-export type Daemon = { readonly close: () => Promise<void> };
+/** `withContainers`: the machine goes down, so they end too. */
+export type Daemon = { readonly close: (options: { readonly withContainers: boolean }) => Promise<void> };
+
+/** Less than the time after which systemd kills what does not stop (90 s). */
+const endMsMax = 60_000;
 
 /**
  * The one place where everything is made and joined: clock, dice, disk, kernel, store, manager, engine, network, agent, doors.
@@ -83,17 +88,24 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
   await writeFileDurable(`${config.runDir}/daemon.pid`, `${process.pid}\n`, 0o644);
   log.info('daemon.ready', { socket: config.socketPath, node: nodeId, runtime: engine.info().runtime });
   return {
-    close: async () => {
+    close: async ({ withContainers }) => {
       await server.close();
       socket.release();
       await agent.close();
       await manager.close();
+      // NOTE: nobody is told of these ends any more, so that the boot finds them as running as they were, and brings them back.
+      if (withContainers) await Promise.race([endAll(engine), clock.sleep(endMsMax, new AbortController().signal)]);
       await net.close();
       await engine.close();
       await store.close();
       log.info('daemon.closed');
     },
   };
+}
+
+/** Each by its own signal and with its own grace: what systemd does at the very end knows neither, and waits for who is deaf to SIGTERM. */
+async function endAll(engine: Engine): Promise<void> {
+  await Promise.allSettled(engine.containers.list().map((one) => engine.containers.stop(one.id, {})));
 }
 
 /** For a store that is locked. Only this process has it: children get an environment of their own. */

@@ -2,11 +2,12 @@ import { AppError } from '../base/app-error.ts';
 import { limits } from '../base/limits.ts';
 import { jsonLog } from '../base/log.ts';
 import { openOwnLog } from '../os/own-log.ts';
+import { isMachineGoingDown } from '../os/going-down.ts';
 import { tellReady } from '../os/ready-fd.ts';
 import { startDaemon } from './compose-root.ts';
 import { readConfig } from './config.ts';
 
-/** `flotilla daemon`: runs until SIGTERM or SIGINT; containers run on without it. */
+/** `flotilla daemon`: runs until SIGTERM or SIGINT; containers run on without it, unless the machine goes down. */
 async function main(args: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0) throw new AppError({ code: 'DAEMON_NOT_ROOT', message: 'the daemon makes namespaces, mounts and networks: it needs root', hint: 'sudo flotilla daemon' });
   const { readyFd, logFile } = readArguments(args);
@@ -23,7 +24,7 @@ async function main(args: readonly string[]): Promise<void> {
     },
   });
   const stop = (): void => {
-    void daemon.close().then(() => process.exit(0), (error: unknown) => {
+    void isMachineGoingDown().then((withContainers) => daemon.close({ withContainers })).then(() => process.exit(0), (error: unknown) => {
       log.error('daemon.close-failed', { error: String(error) });
       process.exit(1);
     });
