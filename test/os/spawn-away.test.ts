@@ -25,7 +25,8 @@ test('the answer is the first line on descriptor 3, from a process that was fork
 });
 
 test('it gets the environment, the directory and the file for complaints that were asked for, and no descriptor besides', async () => {
-  expect(await shell('echo "$WORD $(pwd) $(cd /proc/$$/fd; echo ?)" >&3; echo alas >&2')).toBe(`hello ${dir} 0 1 2 3`);
+  // NOTE: without `$(…)`, which has a pipe of the shell's own. What a shell keeps for itself is above 9.
+  expect(await shell('for one in 0 1 2 3 4 5 6 7 8 9; do [ ! -e /proc/$$/fd/$one ] || open="$open $one"; done; echo "$WORD $PWD$open" >&3; echo alas >&2')).toBe(`hello ${dir} 0 1 2 3`);
   expect(readFileSync(complaintsPath, 'utf8')).toBe('alas\n');
 });
 
