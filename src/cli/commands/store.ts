@@ -10,6 +10,7 @@ const verbs: Readonly<Record<string, string>> = {
   backup: 'Write the state to FILE; with --dir of a manager that does not run',
   restore: 'Make a new cluster from a backup FILE in an empty --dir',
   recover: 'Go on alone after the quorum is lost for good, or with --rejoin put the data aside to join again',
+  keys: 'Change what encrypts the log: keys rotate; keys lock: from now on a key that is shown once unlocks it; keys unlock: no longer',
   verify: 'Read and check every byte of the store of a manager that does not run',
 };
 
@@ -34,6 +35,8 @@ export async function runStore(args: readonly string[], context: CliContext): Pr
       return show(await (await context.daemon()).call('GET', '/v1/store/status'));
     case 'members':
       return show(await members(rest, context));
+    case 'keys':
+      return show(await keys(rest[0], context));
     case 'backup':
       if (options['stopped'] === true) return show(await offline(['backup', dir, absolute(rest[0], context)], context));
       return show(await (await context.daemon()).call('POST', '/v1/store/backup', { path: absolute(rest[0], context) }));
@@ -65,6 +68,12 @@ async function members(args: readonly string[], context: CliContext): Promise<un
   }
   if (memberId === undefined) throw new AppError({ code: 'CLI_USAGE', message: `members ${kind} of which member?`, hint: 'flotilla store members' });
   return client.call('POST', '/v1/store/members', { kind, memberId, ...(byMemberId === undefined ? {} : { byMemberId }) });
+}
+
+/** NOTE: the answer of `lock` is the one place where its key can be read. */
+async function keys(kind: string | undefined, context: CliContext): Promise<unknown> {
+  if (kind !== 'rotate' && kind !== 'lock' && kind !== 'unlock') throw new AppError({ code: 'CLI_USAGE', message: `keys ${kind ?? ''}: rotate, lock or unlock`, hint: 'flotilla store --help' });
+  return (await context.daemon()).call('POST', `/v1/store/keys/${kind}`);
 }
 
 /** The executable beside the command's own: in the bundle, or in the sources. */
