@@ -21,7 +21,7 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     let size = 0;
     for (const [key, value] of entries) {
       const grown = { count: 0 };
-      root = insertInPlace(root, 0, { kind: 'leaf', hash: hashOf(key), pairs: [[key, value]] }, grown);
+      root = insertInPlace(root, 0, { kind: 'leaf', hash: hashOf(key), key, value, others: null }, grown);
       size += grown.count;
     }
     return new PersistentMap(root, size);
@@ -31,7 +31,7 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
     let node = this.#root;
     const hash = hashOf(key);
     for (let shift = 0; node !== null; shift += 5) {
-      if (node.kind === 'leaf') return node.hash === hash ? valueIn(node.pairs, key) : undefined;
+      if (node.kind === 'leaf') return node.hash === hash ? valueIn(node, key) : undefined;
       const bit = 1 << ((hash >>> shift) & 31);
       if ((node.bitmap & bit) === 0) return undefined;
       node = node.children[popCount(node.bitmap & (bit - 1))] ?? null;
@@ -46,7 +46,7 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
   /** NOTE: undefined is not a value. */
   set(key: string, value: V): PersistentMap<V> {
     const grown = { count: 0 };
-    const root = insert(this.#root, 0, { kind: 'leaf', hash: hashOf(key), pairs: [[key, value]] }, grown);
+    const root = insert(this.#root, 0, { kind: 'leaf', hash: hashOf(key), key, value, others: null }, grown);
     return new PersistentMap(root, this.size + grown.count);
   }
 
@@ -56,30 +56,43 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
   }
 
   *[Symbol.iterator](): Iterator<readonly [string, V]> {
+    for (const leaf of this.#leaves()) yield [leaf.key, leaf.value];
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const leaf of this.#leaves()) yield leaf.key;
+  }
+
+  *values(): IterableIterator<V> {
+    for (const leaf of this.#leaves()) yield leaf.value;
+  }
+
+  *#leaves(): IterableIterator<Leaf<V>> {
     const stack: TrieNode<V>[] = this.#root === null ? [] : [this.#root];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-      if (node.kind === 'leaf') yield* node.pairs;
+      if (node.kind === 'leaf') for (let leaf: Leaf<V> | null = node; leaf !== null; leaf = leaf.others) yield leaf;
       else for (let index = node.children.length - 1; index >= 0; index -= 1) stack.push(node.children[index]!);
     }
   }
 
-  *keys(): IterableIterator<string> {
-    for (const [key] of this) yield key;
-  }
-
-  *values(): IterableIterator<V> {
-    for (const [, value] of this) yield value;
-  }
 }
 
-type Leaf<V> = { readonly kind: 'leaf'; readonly hash: number; readonly pairs: readonly (readonly [string, V])[] };
+/** `others`: keys of the same hash, which is rare. */
+type Leaf<V> = { readonly kind: 'leaf'; readonly hash: number; readonly key: string; readonly value: V; readonly others: Leaf<V> | null };
 /** NOTE: written to only while `from` builds a map that nobody has seen yet. */
 type Branch<V> = { readonly kind: 'branch'; bitmap: number; children: TrieNode<V>[] };
 type TrieNode<V> = Leaf<V> | Branch<V>;
 
-function valueIn<V>(pairs: Leaf<V>['pairs'], key: string): V | undefined {
-  for (const pair of pairs) if (pair[0] === key) return pair[1];
+function valueIn<V>(first: Leaf<V>, key: string): V | undefined {
+  for (let leaf: Leaf<V> | null = first; leaf !== null; leaf = leaf.others) if (leaf.key === key) return leaf.value;
   return undefined;
+}
+
+/** The chain of equal hashes without one key. */
+function without<V>(first: Leaf<V> | null, key: string): Leaf<V> | null {
+  if (first === null || first.key === key) return first === null ? null : first.others;
+  const others = without(first.others, key);
+  return others === first.others ? first : { ...first, others };
 }
 
 /** As `insert`, but the branches are this call's own, so nothing is copied: a map of many is built several times faster. */
@@ -103,10 +116,9 @@ function insert<V>(node: TrieNode<V> | null, shift: number, leaf: Leaf<V>, grown
   }
   if (node.kind === 'leaf') {
     if (node.hash === leaf.hash) {
-      const key = leaf.pairs[0]![0];
-      const others = node.pairs.filter((pair) => pair[0] !== key);
-      grown.count = others.length === node.pairs.length ? 1 : 0;
-      return { kind: 'leaf', hash: node.hash, pairs: others.length === 0 ? leaf.pairs : [...others, leaf.pairs[0]!] };
+      const others = without(node, leaf.key);
+      grown.count = others === node ? 1 : 0;
+      return others === null ? leaf : { ...leaf, others };
     }
     return insert(insertIntoBranch({ kind: 'branch', bitmap: 0, children: [] }, shift, node, { count: 0 }), shift, leaf, grown);
   }
@@ -129,8 +141,7 @@ function insertIntoBranch<V>(node: Branch<V>, shift: number, leaf: Leaf<V>, grow
 function remove<V>(node: TrieNode<V> | null, shift: number, hash: number, key: string): TrieNode<V> | null {
   if (node === null) return null;
   if (node.kind === 'leaf') {
-    const pairs = node.pairs.filter((pair) => pair[0] !== key);
-    return pairs.length === 0 ? null : { kind: 'leaf', hash: node.hash, pairs };
+    return without(node, key);
   }
   const bit = 1 << ((hash >>> shift) & 31);
   const position = popCount(node.bitmap & (bit - 1));
@@ -149,13 +160,13 @@ function remove<V>(node: TrieNode<V> | null, shift: number, hash: number, key: s
   return { kind: 'branch', bitmap: node.bitmap, children };
 }
 
-/** FNV-1a over UTF-16 units with a final mix: good spread for ids and names alike. */
+/** FNV-1a over UTF-16 units with a final mix: good spread for ids and names alike. Signed, because a larger number is an object of its own. */
 function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x2c1b3c6d);
-  return (hash ^ (hash >>> 12)) >>> 0;
+  return hash ^ (hash >>> 12);
 }
 
 function popCount(bits: number): number {

@@ -46,3 +46,17 @@ test('equal contents iterate in the same order whatever was done to get there', 
   backward = backward.set('extra', 1).delete('extra');
   expect([...backward.keys()]).toEqual([...forward.keys()]);
 });
+
+test('keys of equal hash live side by side', () => {
+  // Found by trying: both keys of a line have one hash.
+  const alike = [['key-126wu', 'key-1dwfa'], ['key-126wv', 'key-1dwfb'], ['key-126ww', 'key-1dwfc']].flat();
+  fc.assert(
+    fc.property(fc.array(fc.record({ key: fc.constantFrom(...alike), value: fc.option(fc.integer(), { nil: null }) }), { maxLength: 40 }), (list) => {
+      const { map, model } = run(list);
+      expect(map.size).toBe(model.size);
+      expect(new Map(map)).toEqual(model);
+      expect(new Map(PersistentMap.from(model))).toEqual(model);
+      expect([...map.keys()].sort()).toEqual([...model.keys()].sort());
+    }),
+  );
+});
