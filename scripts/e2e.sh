@@ -5,8 +5,7 @@ cd "$(dirname "$0")/.."
 export PATH=$PWD/node_modules/.bin:$PATH
 scripts/setup.sh >&2
 # The compiler and its static library make the probes that try to escape.
-scripts/need.sh docker-registry=docker-registry cc=gcc pgrep=procps >&2
-[ -e /usr/include/stdio.h ] || scripts/need.sh 'no such program=libc6-dev' >&2
+scripts/need.sh docker-registry=docker-registry cc=gcc pgrep=procps /usr/include/stdio.h=libc6-dev >&2
 node examples/images/build.ts >&2
 FLOTILLA_TEST_MIRROR=$(examples/images/registry.sh url)
 export FLOTILLA_TEST_MIRROR

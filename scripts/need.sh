@@ -1,8 +1,16 @@
 #!/bin/bash
-# need.sh PROGRAM=PACKAGE…: installs those Debian packages whose program isn't there. Needs root when there are any.
+# need.sh [PROGRAM[|PROGRAM…]=PACKAGE | /FILE=PACKAGE]…: installs those Debian packages of which no program and no such file is there. Needs root when there are any.
 set -euo pipefail
 packages=()
-for pair in "$@"; do command -v "${pair%%=*}" >/dev/null 2>&1 || packages+=("${pair#*=}"); done
+is_there() {  # any of the names, a|b|c
+  local one
+  local IFS='|'
+  for one in $1; do
+    if [[ $one == /* ]]; then [ ! -e "$one" ] || return 0; elif command -v "$one" >/dev/null 2>&1; then return 0; fi
+  done
+  return 1
+}
+for pair in "$@"; do is_there "${pair%=*}" || packages+=("${pair##*=}"); done
 [ ${#packages[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ]; then
   echo "missing: ${packages[*]}; run: sudo apt-get install -y ${packages[*]}" >&2

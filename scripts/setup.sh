@@ -3,28 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-needed=()
-need() { command -v "$1" >/dev/null 2>&1 || needed+=("$2"); }
-need crun crun
-need conmon conmon
-need nft nftables
-need ip iproute2
-need curl curl
-command -v tini >/dev/null 2>&1 || command -v tini-static >/dev/null 2>&1 || command -v catatonit >/dev/null 2>&1 || needed+=(tini)
+needed=(crun=crun conmon=conmon nft=nftables ip=iproute2 curl=curl 'tini|tini-static|catatonit=tini' /etc/ssl/certs/ca-certificates.crt=ca-certificates)
 # crun before 1.9 refuses a hybrid cgroup layout; runc takes it.
-[ -d /sys/fs/cgroup/unified ] && need runc runc
-[ -e /etc/ssl/certs/ca-certificates.crt ] || needed+=(ca-certificates)
-
-if [ ${#needed[@]} -gt 0 ]; then
-  if [ "$(id -u)" != 0 ]; then
-    echo "missing: ${needed[*]}; run: sudo make setup" >&2
-    exit 1
-  fi
-  echo "installing ${needed[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${needed[@]}" >/dev/null
-fi
+[ -d /sys/fs/cgroup/unified ] && needed+=(runc=runc)
+scripts/need.sh "${needed[@]}"
 
 make --no-print-directory build
 # The first run of a command compiles it and keeps that: so that no user waits for it.

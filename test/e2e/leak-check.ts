@@ -76,7 +76,8 @@ function processLines(): string[] {
     });
 }
 
-function openDescriptors(): string[] {
+/** What this process has open. NOTE: a child that counts them also sees, at times, the ends of its own pipes that we have yet to close. */
+export function openDescriptors(): string[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
       return [readlinkSync(`/proc/self/fd/${fd}`)];

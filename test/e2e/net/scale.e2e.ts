@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Endpoint } from '../../../src/model/node-network.ts';
 import type { Net } from '../../../src/net/net.ts';
-import { takeTraces } from '../leak-check.ts';
+import { openDescriptors } from '../leak-check.ts';
 import { attachment, endpoint, network, openLab, stateOf } from './lab.ts';
 import type { Lab } from './lab.ts';
 
@@ -81,7 +81,3 @@ test('making and removing a hundred containers leaves no descriptor open', async
   expect(after.length, `before: ${before.join(', ')}; after: ${after.join(', ')}`).toBeLessThanOrEqual(before.length);
   await own.purge();
 });
-
-function openDescriptors(): string[] {
-  return takeTraces(['nothing else']).descriptors.toSorted();
-}

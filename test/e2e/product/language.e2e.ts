@@ -129,7 +129,8 @@ describe('the process', () => {
     expect(await logs('gentle')).toContain('usr1 came');
     expect((await row('gentle')).ExitCode).toBe(9);
     const { wallMs } = await world.ok(['compose', 'stop', 'stubborn'], { cwd });
-    expect(wallMs).toBeLessThan(4000);
+    // Its own grace, not the ten seconds of a service that names none.
+    expect(wallMs).toBeLessThan(9000);
     expect((await row('stubborn')).ExitCode).toBe(137);
   });
 });

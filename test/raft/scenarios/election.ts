@@ -1,5 +1,5 @@
 import type { World } from '../world.ts';
-import { must, elect, cutBoth, deliverWhere, roleOf } from './scenario.ts';
+import { cutBoth, deliverWhere, elect, electAndLeaveBehind, must, roleOf } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
 /** a and c both ask b for its vote of the same term; b crashes between the two. */
@@ -52,11 +52,7 @@ export const election: readonly Scenario[] = [
     name: 'a candidate whose log is behind gets no vote',
     play: (make) => {
       const world = make();
-      elect(world, 'a');
-      world.isolate('c');
-      world.propose('a');
-      world.settle();
-      world.heal();
+      electAndLeaveBehind(world);
       world.isolate('a');
       world.get('b').core.forgetLeader();
       world.get('c').core.campaign();

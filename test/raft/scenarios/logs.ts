@@ -1,6 +1,6 @@
 import type { Message } from '../../../src/raft/types.ts';
 import type { World } from '../world.ts';
-import { must, elect, deliverWhere, roleOf, commitOf, entry } from './scenario.ts';
+import { commitOf, deliverWhere, elect, electAndLeaveBehind, entry, must, roleOf } from './scenario.ts';
 import type { Scenario, Setup } from './scenario.ts';
 
 export const logs: readonly Scenario[] = [
@@ -31,11 +31,7 @@ export const logs: readonly Scenario[] = [
     name: 'an entry is applied only when it is durable here',
     play: (make) => {
       const world = make();
-      elect(world, 'a');
-      world.isolate('c');
-      world.propose('a');
-      world.settle();
-      world.heal();
+      electAndLeaveBehind(world);
       // c gets the entry and the news that it is committed at once.
       for (let tick = 0; tick < 3; tick += 1) {
         world.tick('a');
@@ -73,11 +69,7 @@ export const logs: readonly Scenario[] = [
     play: (make) => {
       const world = make();
       const core = world.get('a').core;
-      elect(world, 'a');
-      world.isolate('c');
-      world.propose('a');
-      world.settle();
-      world.heal();
+      electAndLeaveBehind(world);
       core.tick();
       for (const message of core.ready().messages) {
         if (message.kind === 'heartbeat' && message.to === 'c') must(message.commit < core.status().hardState.commit, 'only what the follower is known to hold');

@@ -1,5 +1,5 @@
 import type { World } from '../world.ts';
-import { must, elect, deliverWhere, roleOf } from './scenario.ts';
+import { deliverWhere, elect, electAndLeaveBehind, must, roleOf } from './scenario.ts';
 import type { Scenario, Setup } from './scenario.ts';
 
 export const members: readonly Scenario[] = [
@@ -152,11 +152,7 @@ export const members: readonly Scenario[] = [
     name: 'the leadership is handed over only to a member that has everything',
     play: (make) => {
       const world = make();
-      elect(world, 'a');
-      world.isolate('c');
-      world.propose('a');
-      world.settle();
-      world.heal();
+      electAndLeaveBehind(world);
       world.get('a').core.transferLeader('c');
       world.get('a').pump();
       must(!world.mail.some((message) => message.kind === 'timeout-now'), 'first it is brought up to date');

@@ -18,6 +18,15 @@ export function elect(world: World, id: MemberId): void {
   must(world.leader()?.id === id, `${id} wins the election that it asks for`);
 }
 
+/** a leads and commits an entry that c does not get; then all hear each other again. */
+export function electAndLeaveBehind(world: World): void {
+  elect(world, 'a');
+  world.isolate('c');
+  world.propose('a');
+  world.settle();
+  world.heal();
+}
+
 export function cutBoth(world: World, a: MemberId, b: MemberId): void {
   world.cut.add(`${a}>${b}`);
   world.cut.add(`${b}>${a}`);
