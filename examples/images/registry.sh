@@ -16,7 +16,7 @@ is_ours() {  # the pid in the file is alive and is a registry that reads our con
 }
 
 answers() {  # a registry speaks on the port
-  timeout 2 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET /v2/ HTTP/1.0\r\n\r\n" >&3 && read -r line <&3 && [[ $line == *" 200 "* ]]' bash "$1" 2>/dev/null
+  timeout 10 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET /v2/ HTTP/1.0\r\n\r\n" >&3 && read -r line <&3 && [[ $line == *" 200 "* ]]' bash "$1" 2>/dev/null
 }
 
 url() { is_ours && answers "$(cat "$port_file")" && echo "http://127.0.0.1:$(cat "$port_file")"; }

@@ -23,10 +23,11 @@ kill_main() { kill -9 "$(main_pid)"; }
 kill_main_often() { for _ in $(seq $((slow > 1 ? 2 : 8))); do kill_main; until_true 30 service_answers || return 1; done; }
 stopped_service_stops_nothing() { systemctl stop flotilla.service && ! is_active && all_alive "$1" && curl -fsS -m 10 "$site/" >/dev/null; }
 command_starts_the_service() { ! is_active && flotilla info >/dev/null && service_answers; }
-demo_names_the_setting() { ! scripts/demo.sh >/tmp/demo 2>&1 && grep -F /etc/flotilla/config.json /tmp/demo; }
+demo_names_the_setting() { ! scripts/demo.sh >/tmp/demo 2>&1 && grep -F /etc/flotilla/config.json /tmp/demo || { cat /tmp/demo; return 1; }; }
 give_the_mirror() {
+  local url; url=$(until_true 10 examples/images/registry.sh url) || { echo "$url"; return 1; }
   mkdir -p /etc/flotilla
-  printf '{"registries": {"mirrors": {"docker.io": ["%s"]}}}\n' "$(examples/images/registry.sh url)" >/etc/flotilla/config.json
+  printf '{"registries": {"mirrors": {"docker.io": ["%s"]}}}\n' "$url" >/etc/flotilla/config.json
 }
 
 # Its one process takes no notice of SIGTERM, as many do that were not written to be a process 1.
@@ -51,7 +52,7 @@ service() {
   check 'systemctl stop stops no container' stopped_service_stops_nothing "$pids"
   check 'a command starts the service' command_starts_the_service
   check 'the demo says what the service lacks' demo_names_the_setting
-  give_the_mirror
+  check 'it is given the mirror' give_the_mirror
   check 'systemctl restart, with other settings' changes_only_the_daemon "$pids" systemctl restart flotilla.service
   check 'the demo, by the service' scripts/demo.sh
   check 'all is as before' all_the_same "$pids"
