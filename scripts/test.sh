@@ -30,12 +30,14 @@ suite() {  # suite NAME COMMAND…: runs it and adds what vitest counted
   add "$p" "$f"
 }
 
-counted() {  # counted NAME COMMAND…: runs a command whose last line is N passed, N failed; the lines above it say what failed
-  local name=$1; shift
+counted() {  # counted NAME COMMAND…: runs a command whose last line is N passed, N failed; each failure is a line that shows it
+  local name=$1 told; shift
   "$@" 2>&1 | tee "$COUNTS/output"
   if [[ $(tail -1 "$COUNTS/output") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     add "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
-    [ "${BASH_REMATCH[2]}" = 0 ] || { printf '%s' "$name"; grep -E '^SEED=|NOT CAUGHT|^FAIL|^round|^  [^ ]+: |Error' "$COUNTS/output" | tail -8 | cut -c1-200 | sed 's/^/\t/' | tr -d '\n'; echo; } >>"$COUNTS/failures"
+    [ "${BASH_REMATCH[2]}" -gt 0 ] || return 0
+    told=$(grep -E '^(SEED=|FAIL |round [0-9]+: |  [^ ]+: )|NOT CAUGHT' "$COUNTS/output" || grep -v '^\s*$' "$COUNTS/output" | tail -4 | head -3)
+    sed -E "s/^ */$name: /" <<<"$told" | tr '\t' ' ' | cut -c1-220 >>"$COUNTS/failures"
   else unfinished "$name"; fi
 }
 
