@@ -72,11 +72,11 @@ function serve(registry: FakeRegistry, request: IncomingMessage, response: Serve
 export type MadeImage = { readonly id: string; readonly manifestDigest: string; readonly layerDigests: readonly string[] };
 
 /** Puts an image of these layers (tar archives) under a name and a tag. */
-export function addImage(registry: FakeRegistry, name: string, tag: string, layers: readonly Buffer[], options: { readonly config?: object; readonly diffIds?: readonly string[]; readonly pack?: (tar: Buffer) => Buffer; readonly architecture?: string; readonly manifest?: object } = {}): MadeImage {
+export function addImage(registry: FakeRegistry, name: string, tag: string, layers: readonly Buffer[], options: { readonly config?: object | null; readonly diffIds?: readonly string[]; readonly pack?: (tar: Buffer) => Buffer; readonly architecture?: string; readonly manifest?: object } = {}): MadeImage {
   const packed = layers.map((tar) => (options.pack ?? gzipSync)(tar));
   for (const blob of packed) registry.blobs.set(sha256(blob), blob);
   const architecture = options.architecture ?? (process.arch === 'arm64' ? 'arm64' : 'amd64');
-  const config = Buffer.from(JSON.stringify({ os: 'linux', architecture, created: '2025-01-01T00:00:00Z', config: options.config ?? { Cmd: ['sh'] }, rootfs: { type: 'layers', diff_ids: options.diffIds ?? layers.map(sha256) } }));
+  const config = Buffer.from(JSON.stringify({ os: 'linux', architecture, created: '2025-01-01T00:00:00Z', config: options.config === undefined ? { Cmd: ['sh'] } : options.config, rootfs: { type: 'layers', diff_ids: options.diffIds ?? layers.map(sha256) } }));
   registry.blobs.set(sha256(config), config);
   const body = Buffer.from(
     JSON.stringify({

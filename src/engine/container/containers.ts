@@ -257,8 +257,8 @@ class Room {
   async stop(entry: Entry, options: { readonly graceMs?: number | undefined; readonly signal?: string | undefined }): Promise<ContainerInfo> {
     const run = entry.state.run;
     if (!isRunning(entry) || run === null) return infoOf(entry);
-    const image = entry.state.image.config.stopSignal;
-    const number = knownSignal(options.signal ?? entry.spec.stopSignal ?? (image === '' ? 'SIGTERM' : image));
+    const wanted = options.signal ?? entry.spec.stopSignal;
+    const number = wanted === null ? imageSignal(entry) : knownSignal(wanted);
     const graceMs = options.graceMs ?? entry.spec.stopGraceMs;
     this.#health.unwatch(entry);
     if (graceMs > 0) {
@@ -390,6 +390,12 @@ class Room {
       this.#ended(entry, { exitCode: lostExitCode, finishedMs: this.#context.clock.nowMs(), oomKilled: false });
     }).catch((error: unknown) => this.#context.log.error('engine.lost', { container: entry.id, error: String(error) }));
   }
+}
+
+/** As Docker: an image that asks for what is no signal is stopped by SIGTERM. It must not be able to stay. */
+function imageSignal(entry: Entry): number {
+  const number = signalNumber(entry.state.image.config.stopSignal);
+  return number < 1 ? signalNumber('SIGTERM') : number;
 }
 
 function knownSignal(name: string): number {

@@ -103,7 +103,8 @@ function withAnonymousVolumes(context: EngineContext, wanted: ContainerSpec, of:
   };
   const mounts = wanted.mounts.map((one) => (one.kind === 'volume' && one.volumeName === '' ? { ...one, volumeName: volumeAt(one.target) } : one));
   const covered = new Set(mounts.map((one) => normalizePath(one.target)));
-  const imageVolumes = image.config.volumes.filter((target) => !covered.has(normalizePath(target))).map((target) => ({ volumeName: volumeAt(target), target: normalizePath(target) }));
+  const places = new Set(image.config.volumes.map(normalizePath));
+  const imageVolumes = [...places].filter((target) => !covered.has(target)).map((target) => ({ volumeName: volumeAt(target), target }));
   return {
     spec: { ...wanted, mounts },
     state: { version: 1, phase: 'creating', createdMs: context.clock.nowMs(), image, anonymousVolumes: anonymous, imageVolumes, run: null },

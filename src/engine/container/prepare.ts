@@ -2,6 +2,7 @@ import { AppError } from '../../base/app-error.ts';
 import type { ContainerMount } from '../../model/container-spec.ts';
 import { allDevices, devicesAt, findProgram, isStaticProgram } from '../../os/machine.ts';
 import type { DeviceFacts } from '../../os/machine.ts';
+import { errorName } from '../../os/libc.ts';
 import { factsQuick, makeDirQuick, resolvedPath } from '../../os/quick-files.ts';
 import { closeRootfs, ensureTarget, forceRealDir, openRootfs, readTextInside, TargetError } from '../../os/rootfs.ts';
 import type { Rootfs } from '../../os/rootfs.ts';
@@ -144,6 +145,9 @@ function placed<T>(target: string, make: () => T): T {
     return make();
   } catch (error) {
     if (error instanceof TargetError) throw new AppError({ code: 'ENGINE_MOUNT_TARGET', message: `${target} can't be made in the container: ${error.message}`, cause: error });
+    // An image has paths that no file system takes, or a disk that is full.
+    const name = errorName(error);
+    if (name !== null) throw new AppError({ code: 'ENGINE_MOUNT_TARGET', message: `${target.slice(0, 200)} can't be made in the container: ${name}`, cause: error });
     throw error;
   }
 }

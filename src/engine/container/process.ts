@@ -15,8 +15,18 @@ export function commandLine(spec: ContainerSpec, image: ImageConfig): string[] {
   if (argv.length === 0 || argv[0] === '') {
     throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `container ${spec.name}: neither the image nor the file names a command`, hint: 'set `command:` or `entrypoint:`' });
   }
-  for (const word of argv) if (word.includes('\0')) throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `container ${spec.name}: an argument holds a NUL byte` });
+  argv.forEach((word, index) => checkWord(word, `container ${spec.name}: argument ${index}`));
   return argv;
+}
+
+/** What the kernel takes as one argument or one variable, with its end: MAX_ARG_STRLEN, 32 pages. */
+const wordBytesMax = 128 * 1024;
+
+function checkWord(word: string, what: string): void {
+  if (word.includes('\0')) throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `${what} holds a NUL byte` });
+  if (word.length * 3 >= wordBytesMax && Buffer.byteLength(word) >= wordBytesMax) {
+    throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `${what} has ${Buffer.byteLength(word)} bytes; the kernel takes less than ${wordBytesMax}`, hint: 'put it into a file: a config, or an env file that the program reads itself' });
+  }
 }
 
 /** The environment as `NAME=value`: the image's, then the spec's over it by name, then what the runtime owes every process. */
@@ -38,7 +48,11 @@ export function environment(spec: Pick<ContainerSpec, 'environment' | 'tty' | 'n
     else values.set(name, value);
   }
   if (!values.has('HOME')) values.set('HOME', facts.home);
-  return Array.from(values, ([name, value]) => `${name}=${value}`);
+  return Array.from(values, ([name, value]) => {
+    const line = `${name}=${value}`;
+    checkWord(line, `container ${spec.name}: the variable ${JSON.stringify(name.slice(0, 100))}`);
+    return line;
+  });
 }
 
 /** What runs in the container: absolute, and never under /proc, where a leaked descriptor of the runtime could be entered (CVE-2024-21626). */

@@ -38,8 +38,8 @@ function configOf(value: JsonObject): ImageConfig {
   return {
     user: textIn(value, 'User'),
     env: textsIn(value, 'Env'),
-    entrypoint: textsIn(value, 'Entrypoint'),
-    cmd: textsIn(value, 'Cmd'),
+    entrypoint: wordsIn(value, 'Entrypoint'),
+    cmd: wordsIn(value, 'Cmd'),
     workingDir: textIn(value, 'WorkingDir'),
     labels: textMapIn(value, 'Labels'),
     exposedPorts: namesIn(value, 'ExposedPorts'),
@@ -47,6 +47,12 @@ function configOf(value: JsonObject): ImageConfig {
     stopSignal: textIn(value, 'StopSignal'),
     healthcheck: healthcheckOf(objectIn(value, 'Healthcheck')),
   };
+}
+
+/** As Docker reads it: a text is a list of one. */
+function wordsIn(value: JsonObject, key: string): readonly string[] {
+  const text = textIn(value, key);
+  return text === '' ? textsIn(value, key) : [text];
 }
 
 function healthcheckOf(value: JsonObject | null): ImageConfig['healthcheck'] {
