@@ -14,8 +14,8 @@ export type CliContext = {
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly stdin: NodeJS.ReadStream;
   readonly nowMs: () => number;
-  /** How errors and findings are told; settled by `--progress` before the command runs. */
-  readonly messages: { isJson: boolean };
+  /** How errors and findings are told; settled by `--progress` and `--ansi` before the command runs. */
+  readonly messages: { isJson: boolean; isColoured: boolean };
 };
 
 export type Output = { readonly write: (text: string | Uint8Array) => void; readonly isTty: boolean; readonly columns: () => number; readonly rows: () => number };

@@ -9,6 +9,21 @@ export function socketPathOf(env: Env): string {
   return env['FLOTILLA_SOCKET'] ?? `${env['FLOTILLA_RUN'] ?? '/run/flotilla'}/flotilla.sock`;
 }
 
+/**
+ * Whoever has pointed Docker's command at another machine expects the change there: it isn't made here instead. A socket of this machine is
+ * that of another engine, and no obstacle.
+ */
+export function refuseOtherMachine(env: Env): void {
+  if ((env['FLOTILLA_SOCKET'] ?? '') !== '') return;
+  const refuse = (name: string, value: string): never => {
+    throw new AppError({ code: 'CLI_NOT_YET', message: `${name} is ${value}, and this version works on its own machine only`, hint: `unset ${name}` });
+  };
+  const context = env['DOCKER_CONTEXT'] ?? '';
+  if (context !== '' && context !== 'default') refuse('DOCKER_CONTEXT', context);
+  const host = env['DOCKER_HOST'] ?? '';
+  if (context === '' && host !== '' && !host.startsWith('unix://')) refuse('DOCKER_HOST', host.replace(/\/\/[^/]*@/, '//'));
+}
+
 export async function connectIfRunning(env: Env): Promise<ApiClient | null> {
   const client = createApiClient({ socketPath: socketPathOf(env) });
   return (await answers(client)) ? client : null;
@@ -18,6 +33,7 @@ export async function connectIfRunning(env: Env): Promise<ApiClient | null> {
  * A client that starts the daemon at the first call that finds none. The usual case costs nothing: the call itself is the question.
  */
 export function connectOrStart(env: Env): ApiClient {
+  refuseOtherMachine(env);
   const client = createApiClient({ socketPath: socketPathOf(env) });
   let isKnown = false;
   const start = async (error: unknown): Promise<void> => {

@@ -8,7 +8,7 @@ import { diagnosticLine } from './print/error.ts';
 import type { Reader, ReadHost } from './read-project.ts';
 
 /** Where findings are printed, and what of the process the printing needs. */
-export type DiagnosticsHost = ReadHost & { readonly err: { readonly write: (text: string) => void; readonly isTty: boolean }; readonly messages?: { readonly isJson: boolean } };
+export type DiagnosticsHost = ReadHost & { readonly err: { readonly write: (text: string) => void; readonly isTty: boolean }; readonly messages?: { readonly isJson: boolean; readonly isColoured: boolean } };
 
 export function hasError(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((one) => one.severity === 'error');
@@ -66,7 +66,7 @@ export async function printed(host: DiagnosticsHost, diagnostics: readonly Diagn
     if (found?.kind === 'file') sources.set(file, typeof found.content === 'string' ? found.content : new TextDecoder().decode(found.content));
     return { ...one, file };
   });
-  return printDiagnostics(shown, { isColoured: host.err.isTty && (host.env['NO_COLOR'] ?? '') === '', sources });
+  return printDiagnostics(shown, { isColoured: host.messages?.isColoured ?? (host.err.isTty && (host.env['NO_COLOR'] ?? '') === ''), sources });
 }
 
 /** A path as people type it: from the current folder where it is below that. */

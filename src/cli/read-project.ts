@@ -31,17 +31,14 @@ export type ProjectFiles = {
  * environment (the process's and .env), its profiles, and the name to fall back on.
  */
 export function findProject(host: ReadHost, flags: ProjectFlags): ProjectFiles {
-  const own = new Map(Object.entries(host.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
   const warnings: Diagnostic[] = [];
   const folder = flags.projectDirectory === undefined ? undefined : resolve(host.cwd, flags.projectDirectory);
   const named = (flags.file ?? []).length > 0 ? (flags.file ?? []) : undefined;
-  const firstGuess = folder ?? (named === undefined ? host.cwd : folderFor(host.cwd, named));
-  // COMPOSE_FILE may stand in .env, so the environment comes first; .env is beside the files or in the current folder.
-  const environmentFiles = envFilesOf(host, flags, own, firstGuess);
-  const { environment, diagnostics } = projectEnvironment({ own, files: environmentFiles });
-  const listed = named ?? filesOfEnvironment(environment);
+  const first = readEnvironment(host, flags);
+  const listed = named ?? filesOfEnvironment(first.environment);
   const files = listed === undefined ? discover(folder ?? host.cwd, warnings) : listed.map((file) => (file === '-' || file.includes('://') || file.startsWith('git@') ? file : resolve(host.cwd, file)));
   const workingDir = folder ?? (files.length === 0 ? host.cwd : folderFor(host.cwd, files));
+  const { environment, diagnostics } = workingDir === first.folder ? first : withFolder(host, flags, first, workingDir);
   const name = flags.projectName ?? environment.get('COMPOSE_PROJECT_NAME') ?? '';
   const profiles = (flags.profile ?? []).length > 0 ? (flags.profile ?? []) : (environment.get('COMPOSE_PROFILES') ?? '').split(',').map((profile) => profile.trim());
   return {
@@ -55,6 +52,27 @@ export function findProject(host: ReadHost, flags: ProjectFlags): ProjectFiles {
     },
     diagnostics: [...diagnostics, ...warnings],
   };
+}
+
+export type Environment = ReturnType<typeof projectEnvironment> & { readonly folder: string; readonly paths: readonly string[] };
+
+/**
+ * The environment of a project: the process's, and below it that of --env-file, COMPOSE_ENV_FILES or the first .env: beside the files that
+ * flags name, or in the current folder. It comes before the files, since it may name them.
+ */
+export function readEnvironment(host: ReadHost, flags: ProjectFlags): Environment {
+  const own = new Map(Object.entries(host.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+  const named = (flags.file ?? []).length > 0 ? (flags.file ?? []) : undefined;
+  const folder = flags.projectDirectory !== undefined ? resolve(host.cwd, flags.projectDirectory) : named === undefined ? host.cwd : folderFor(host.cwd, named);
+  const files = envFilesOf(host, flags, folder);
+  return { ...projectEnvironment({ own, files }), folder, paths: files.map((file) => file.path) };
+}
+
+/** The project's own folder turned out to be another: its .env counts too, below what is there. */
+function withFolder(host: ReadHost, flags: ProjectFlags, first: Environment, workingDir: string): Environment {
+  const files = envFilesOf(host, flags, workingDir).filter((file) => !first.paths.includes(file.path));
+  const second = projectEnvironment({ own: first.environment, files });
+  return { ...first, environment: second.environment, diagnostics: [...first.diagnostics, ...second.diagnostics] };
 }
 
 export type Reader = {
@@ -119,9 +137,9 @@ function filesOfEnvironment(environment: ReadonlyMap<string, string>): readonly 
   return value.split(environment.get('COMPOSE_PATH_SEPARATOR') || ':');
 }
 
-function envFilesOf(host: ReadHost, flags: ProjectFlags, own: ReadonlyMap<string, string>, folder: string): { readonly path: string; readonly text: string }[] {
-  const listed = (flags.envFile ?? []).length > 0 ? (flags.envFile ?? []) : (own.get('COMPOSE_ENV_FILES') ?? '').split(',').filter((path) => path !== '');
-  const isOff = ['1', 't', 'true'].includes((own.get('COMPOSE_DISABLE_ENV_FILE') ?? '').toLowerCase());
+function envFilesOf(host: ReadHost, flags: ProjectFlags, folder: string): { readonly path: string; readonly text: string }[] {
+  const listed = (flags.envFile ?? []).length > 0 ? (flags.envFile ?? []) : (host.env['COMPOSE_ENV_FILES'] ?? '').split(',').filter((path) => path !== '');
+  const isOff = ['1', 't', 'true'].includes((host.env['COMPOSE_DISABLE_ENV_FILE'] ?? '').toLowerCase());
   const paths = listed.length > 0 ? listed.map((path) => resolve(host.cwd, path)) : isOff ? [] : [join(folder, '.env')];
   return paths.flatMap((path) => {
     const found = readPlace(path);

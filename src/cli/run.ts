@@ -25,7 +25,6 @@ const commands: Readonly<Record<string, Command>> = {
 /** Runs one command line. Answers the exit code: 0 ok, 1 failed, 3 usage, 4 no daemon, 130 interrupted, or the command's own. */
 export async function run(args: readonly string[]): Promise<number> {
   const err = outputOf(2, () => process.stderr);
-  const isColoured = err.isTty && (process.env['NO_COLOR'] ?? '') === '';
   const context = makeContext(err);
   try {
     await dispatch(args, context);
@@ -33,7 +32,7 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof ExitWith) return error.exitCode;
     if (context.messages.isJson) err.write(errorLine(error));
-    else printError(err, error, { isColoured });
+    else printError(err, error, context.messages);
     return exitCodeOf(error);
   }
 }
@@ -85,7 +84,7 @@ function makeContext(err: Output): CliContext {
       return process.stdin;
     },
     nowMs: () => Date.now(),
-    messages: { isJson: false },
+    messages: { isJson: false, isColoured: err.isTty && (process.env['NO_COLOR'] ?? '') === '' },
   };
 }
 

@@ -16,7 +16,7 @@ function contextOf(answer: unknown): { readonly context: CliContext; readonly as
     },
     lines: refuse, upgrade: refuse,
   };
-  const context: CliContext = { env: {}, cwd: '/', out, err: out, daemon: async () => client, daemonIfRunning: async () => client, onInterrupt: () => () => undefined, stdin: process.stdin, nowMs: () => 0, messages: { isJson: false } };
+  const context: CliContext = { env: {}, cwd: '/', out, err: out, daemon: async () => client, daemonIfRunning: async () => client, onInterrupt: () => () => undefined, stdin: process.stdin, nowMs: () => 0, messages: { isJson: false, isColoured: false } };
   return { context, asked, written };
 }
 

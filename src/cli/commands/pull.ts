@@ -18,7 +18,7 @@ export async function runPull(args: readonly string[], context: CliContext): Pro
   await runChange({
     client, context,
     printer: progressPrinter(context, options['quiet'] === true ? { ...modes, progress: 'quiet' } : modes, 'pull'),
-    path: '/v1/images/pull', body: { images: [{ reference, platform: text(options['platform']) ?? undefined, policy: 'always' }], ignoreFailures: false },
+    path: '/v1/images/pull', body: { images: [{ reference, platform: text(options['platform']) ?? (context.env['DOCKER_DEFAULT_PLATFORM'] || undefined), policy: 'always' }], ignoreFailures: false },
   });
   context.out.write(`${reference}\n`);
 }

@@ -1,5 +1,6 @@
 import type { CliContext } from '../context.ts';
 import { printModes, progressPrinter } from '../print/modes.ts';
+import { withoutOrphans } from '../print/progress.ts';
 import { runChange } from '../run-change.ts';
 import { projectNameOf } from './load-project.ts';
 import { secondsFlag, text, usage } from './options.ts';
@@ -13,12 +14,12 @@ export async function down(context: CliContext, flags: ComposeFlags, services: r
   const client = await context.daemon();
   await runChange({
     client, context,
-    printer: progressPrinter(context, modes, 'down'),
+    printer: flags.areOrphansIgnored === true ? withoutOrphans(progressPrinter(context, modes, 'down')) : progressPrinter(context, modes, 'down'),
     path: `/v1/projects/${encodeURIComponent(project.name)}/down`,
     body: {
       services,
       volumes: options['volumes'] === true,
-      removeOrphans: options['removeOrphans'] === true,
+      removeOrphans: options['removeOrphans'] === true || flags.areOrphansRemoved === true,
       graceMs: secondsFlag('--timeout', options['timeout']),
       rmi,
       knownServices: project.serviceNames,

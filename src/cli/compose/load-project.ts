@@ -33,7 +33,7 @@ export async function loadProject(context: CliContext, flags: ComposeFlags, opti
   const { loaded, reader } = await loadFiles(context, flags, named);
   const { project } = loaded;
   noSuchService({ name: project.name, serviceNames: Object.keys(project.services), disabledNames: [] }, named);
-  const chosen = options.isDependenciesLeftOut === true && options.services.length > 0 ? pick(project, options.services) : project;
+  const chosen = onPlatform(options.isDependenciesLeftOut === true && options.services.length > 0 ? pick(project, options.services) : project, loaded.environment.get('DOCKER_DEFAULT_PLATFORM'));
   const contents = readContents(chosen, loaded);
   if (contents.problems.length > 0) return refuse(context, contents.problems, reader);
   return {
@@ -90,6 +90,12 @@ async function loadFiles(context: CliContext, flags: ComposeFlags, named: readon
   if (result.kind === 'failed' || hasError(diagnostics)) return refuse(context, diagnostics, reader);
   await warn(context, diagnostics, reader);
   return { loaded: result, reader };
+}
+
+/** Services that name no platform are for that of DOCKER_DEFAULT_PLATFORM, as in Compose. */
+function onPlatform(project: Project, platform: string | undefined): Project {
+  if (platform === undefined || platform === '') return project;
+  return { ...project, services: Object.fromEntries(Object.entries(project.services).map(([name, service]): [string, Service] => [name, { ...service, platform: service.platform ?? platform }])) };
 }
 
 function pick(project: Project, names: readonly string[]): Project {

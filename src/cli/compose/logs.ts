@@ -1,5 +1,6 @@
 import { type CliContext, ExitWith } from '../context.ts';
 import { followProject } from '../follow-logs.ts';
+import { printModes } from '../print/modes.ts';
 import { noSuchService, projectNameOf } from './load-project.ts';
 import { text, timeFlag, usage, wholeNumber } from './options.ts';
 import type { ComposeFlags } from './flags.ts';
@@ -21,7 +22,7 @@ export async function logs(context: CliContext, flags: ComposeFlags, services: r
       since: timeFlag('--since', options['since'], context.nowMs()),
       untilMs: timeFlag('--until', options['until'], context.nowMs()),
       index: wholeNumber('--index', options['index']),
-      printer: { isColoured: options['color'] !== false && context.out.isTty, hasPrefix: options['logPrefix'] !== false, hasTimestamps: options['timestamps'] === true },
+      printer: { isColoured: options['color'] !== false && printModes(context, flags).areLogsColoured, hasPrefix: options['logPrefix'] !== false, hasTimestamps: options['timestamps'] === true },
     });
   } finally {
     unsubscribe();

@@ -2,20 +2,18 @@ import { Command, CommanderError, Option } from 'commander';
 import { AppError } from '../../base/app-error.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { addConfigCommand } from '../compose-config-flags.ts';
-import type { ComposeFlags } from './flags.ts';
+import type { ComposeFlags, Settings } from './flags.ts';
 import { hiddenNotYet, notYetCommands, refuseGlobalFlags } from './not-yet.ts';
 
 /** `flotilla compose …`: the flags of each command are declared here, what they do is in a file of its own. */
 export async function runCompose(args: readonly string[], context: CliContext): Promise<void> {
   const program = composeProgram(context);
-  const settle = (): void => {
-    context.messages.isJson = (program.opts<ComposeFlags>().progress ?? context.env['COMPOSE_PROGRESS']) === 'json';
-  };
-  program.hook('preAction', settle);
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
-    settle();
+    // A command line that can't be read was not settled either.
+    const { progress } = program.opts<ComposeFlags>();
+    if (progress !== undefined) context.messages.isJson = progress === 'json';
     if (!(error instanceof CommanderError)) throw error;
     // Without a command the help is an answer to a mistake.
     if (error.code === 'commander.help') context.err.write(program.helpInformation());
@@ -43,13 +41,31 @@ function composeProgram(context: CliContext): Command {
     .addOption(new Option('--progress <type>', 'Set type of progress output').choices(['auto', 'tty', 'plain', 'json', 'quiet']))
     .option('--project-directory <dir>', 'Specify an alternate working directory')
     .option('-p, --project-name <name>', 'Project name');
-  const flags = (): ComposeFlags => program.opts<ComposeFlags>();
-  program.hook('preAction', () => refuseGlobalFlags(flags()));
+  let settings: Partial<Settings> = {};
+  const flags = (): ComposeFlags => ({ ...program.opts<ComposeFlags>(), ...settings });
+  program.hook('preAction', async (_, command) => {
+    refuseGlobalFlags(flags());
+    if (notYetCommands.includes(command.name())) return;
+    settings = await settle(context, flags(), command.name());
+  });
   addLifecycle(program, flags, context);
   addReading(program, flags, context);
   addConfigCommand(program, flags, context);
   for (const name of notYetCommands) hiddenNotYet(program, name);
   return program;
+}
+
+/** Reads the variables that count as flags, and says of those that change nothing that they do. */
+async function settle(context: CliContext, flags: ComposeFlags, command: string): Promise<Settings> {
+  const { readSettings } = await import('./settings.ts');
+  const { settings, findings } = readSettings(context, flags, command);
+  context.messages.isJson = settings.progress === 'json';
+  if (settings.ansi === 'never' || settings.ansi === 'always') context.messages.isColoured = settings.ansi === 'always' && (context.env['NO_COLOR'] ?? '') === '';
+  if (findings.length > 0) {
+    const [{ warn }, { newReader }] = await Promise.all([import('../project-diagnostics.ts'), import('../read-project.ts')]);
+    await warn(context, findings, newReader());
+  }
+  return settings;
 }
 
 function addUp(program: Command, flags: () => ComposeFlags, context: CliContext): void {

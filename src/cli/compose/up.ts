@@ -7,7 +7,7 @@ import { type CliContext, ExitWith } from '../context.ts';
 import { followProject } from '../follow-logs.ts';
 import { type Desk, makeDesk } from '../print/desk.ts';
 import { printModes } from '../print/modes.ts';
-import { withoutPulls } from '../print/progress.ts';
+import { withoutOrphans, withoutPulls, type ProgressPrinter } from '../print/progress.ts';
 import { refuseByFile } from '../project-diagnostics.ts';
 import { runChange } from '../run-change.ts';
 import { loadProject, type LoadedProject } from './load-project.ts';
@@ -20,17 +20,19 @@ type Options = Readonly<Record<string, unknown>>;
 /** `compose up` and, with `start: false`, `compose create`. */
 export async function up(context: CliContext, flags: ComposeFlags, services: readonly string[], options: Options): Promise<void> {
   checkFlags(options);
-  const desk = makeDesk(context, printModes(context, flags));
+  checkOrphanFlags(flags, options);
+  const modes = printModes(context, flags);
+  const desk = makeDesk(context, modes);
   const loaded = await loadProject(context, flags, { services, scale: scaleFlag(options['scale']) });
   const client = await context.daemon();
-  const deployment: Deployment = { ...loaded.deployment, options: deploymentOptions(services, options) };
+  const deployment: Deployment = { ...loaded.deployment, options: deploymentOptions(services, options, flags.areOrphansRemoved === true) };
   const isDetached = options['detach'] === true || options['wait'] === true || options['start'] === false;
   const goal: Goal = options['start'] === false ? 'created' : options['wait'] === true ? 'healthy' : 'started';
   const deploy = async (signal?: AbortSignal): Promise<void> => {
     const printer = desk.printer(options['start'] === false ? 'create' : 'up');
     const change = runChange({
       client, context,
-      printer: options['quietPull'] === true ? withoutPulls(printer) : printer,
+      printer: told(printer, { hasPulls: options['quietPull'] !== true, hasOrphans: flags.areOrphansIgnored !== true }),
       path: `/v1/projects/${encodeURIComponent(loaded.name)}/up`,
       body: { deployment, goal, timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']) },
       ...(signal === undefined ? {} : { signal }),
@@ -41,7 +43,16 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
     });
   };
   if (isDetached) return deploy();
-  await attached({ context, client, loaded, options, desk, services, deploy });
+  await attached({ context, client, loaded, options, desk, areLogsColoured: modes.areLogsColoured, services, deploy });
+}
+
+function told(printer: ProgressPrinter, wish: { readonly hasPulls: boolean; readonly hasOrphans: boolean }): ProgressPrinter {
+  const some = wish.hasPulls ? printer : withoutPulls(printer);
+  return wish.hasOrphans ? some : withoutOrphans(some);
+}
+
+function checkOrphanFlags(flags: ComposeFlags, options: Options): void {
+  if (flags.areOrphansIgnored === true && (options['removeOrphans'] === true || flags.areOrphansRemoved === true)) throw usage('COMPOSE_IGNORE_ORPHANS and --remove-orphans exclude each other');
 }
 
 function checkFlags(options: Options): void {
@@ -57,7 +68,7 @@ function checkFlags(options: Options): void {
   }
 }
 
-function deploymentOptions(services: readonly string[], options: Options): DeploymentOptions {
+function deploymentOptions(services: readonly string[], options: Options, areOrphansRemoved: boolean): DeploymentOptions {
   const pull = text(options['pull']);
   if (pull !== null && pull !== 'always' && pull !== 'missing' && pull !== 'never') throw usage(`--pull takes always, missing or never, not "${pull}"`);
   return {
@@ -67,7 +78,7 @@ function deploymentOptions(services: readonly string[], options: Options): Deplo
     noRecreate: options['recreate'] === false,
     alwaysRecreateDeps: options['alwaysRecreateDeps'] === true,
     noDeps: options['deps'] === false,
-    removeOrphans: options['removeOrphans'] === true,
+    removeOrphans: options['removeOrphans'] === true || areOrphansRemoved,
     renewAnonVolumes: options['renewAnonVolumes'] === true,
     noStart: options['start'] === false,
     stopGraceMs: secondsFlag('--timeout', options['timeout']),
@@ -81,6 +92,7 @@ type Attached = {
   readonly loaded: LoadedProject;
   readonly options: Options;
   readonly desk: Desk;
+  readonly areLogsColoured: boolean;
   readonly services: readonly string[];
   /** The signal ends the telling; who gives none leaves Ctrl-C to it. */
   readonly deploy: (signal?: AbortSignal) => Promise<void>;
@@ -107,7 +119,7 @@ async function attached(run: Attached): Promise<void> {
   try {
     const following = followProject({
       client, context, output: run.desk, projectName: loaded.name, services: names, signal: end.signal,
-      printer: { isColoured: options['color'] !== false && context.out.isTty, hasPrefix: options['logPrefix'] !== false, hasTimestamps: options['timestamps'] === true },
+      printer: { isColoured: options['color'] !== false && run.areLogsColoured, hasPrefix: options['logPrefix'] !== false, hasTimestamps: options['timestamps'] === true },
       since: 'now', untilAllExited: true,
       onExit: (service, exitCode) => {
         exits.push({ service, exitCode });

@@ -49,6 +49,11 @@ export function withoutPulls(printer: ProgressPrinter): ProgressPrinter {
   return { ...printer, event: (event) => (event.kind === 'progress' && event.status !== 'error' && (event.parentId ?? event.id).startsWith('Image ') ? undefined : printer.event(event)) };
 }
 
+/** Leaves the warning out that containers are there whose service is gone from the file. */
+export function withoutOrphans(printer: ProgressPrinter): ProgressPrinter {
+  return { ...printer, event: (event) => (event.kind === 'warning' && event.code === 'CLUSTER_ORPHANS' ? undefined : printer.event(event)) };
+}
+
 function printWarning(out: Output, event: ChangeEvent): void {
   if (event.kind === 'warning') out.write(`WARN ${event.code}: ${event.message}\n`);
 }
