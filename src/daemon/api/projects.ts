@@ -4,6 +4,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Control, ControlAnswer } from '../../manager/control.ts';
 import type { Queries } from '../../manager/queries.ts';
 import type { Deployment } from '../../model/deployment.ts';
+import { readDeployment } from '../../model/deployment-shape.ts';
 import type { ChangeEvent, Goal } from '../../model/progress.ts';
 import type { ApiReply, ApiRequest, Route } from '../../wire/http-server.ts';
 import { projectLogs } from '../project-logs.ts';
@@ -24,7 +25,7 @@ export function projectRoutes(door: ProjectDoor): readonly Route[] {
   });
   return [
     { method: 'GET', path: '/v1/projects', handle: async () => ({ kind: 'json', value: door.queries.projects() }) },
-    change('up', (request, body) => up(door, request, readDeployment(body['deployment']), readGoal(body['goal']), optionalNumber(body['timeoutMs'], 'timeoutMs'))),
+    change('up', (request, body, projectName) => up(door, request, ofProject(readDeployment(body['deployment']), projectName), readGoal(body['goal']), optionalNumber(body['timeoutMs'], 'timeoutMs'))),
     change('stop', (request, body, projectName) => follow(door, request, projectName, 'stopped', null, () => control.stop({ projectName, services: stringList(body['services'], 'services'), stopGraceMs: optionalNumber(body['graceMs'], 'graceMs') }))),
     change('start', (request, body, projectName) =>
       follow(door, request, projectName, body['wait'] === true ? 'healthy' : 'started', optionalNumber(body['timeoutMs'], 'timeoutMs'), () => control.start({ projectName, services: stringList(body['services'], 'services') }))),
@@ -118,19 +119,12 @@ async function* follow(door: ProjectDoor, request: ApiRequest, projectName: stri
   yield { kind: 'done' };
 }
 
+function ofProject(deployment: Deployment, projectName: string): Deployment {
+  if (deployment.project.name !== projectName) throw bad(`deployment.project.name must be ${projectName} as in the path, not ${deployment.project.name}`);
+  return deployment;
+}
+
 function readGoal(value: unknown): Goal {
   if (value === 'created' || value === 'started' || value === 'healthy') return value;
   throw bad('goal must be created, started or healthy');
-}
-
-/** NOTE: the loader of the command has made it canonical; the parts that decisions hang on are looked at again here, the rest is refused or honoured key by key by `control.check`. */
-function readDeployment(value: unknown): Deployment {
-  const given = asRecord(value, 'deployment');
-  const project = asRecord(given['project'], 'deployment.project');
-  if (typeof project['name'] !== 'string' || !/^[a-z0-9][a-z0-9_-]*$/.test(project['name'])) throw bad('deployment.project.name is not a project name');
-  for (const [name, service] of Object.entries(asRecord(project['services'], 'deployment.project.services'))) asRecord(service, `service ${name}`);
-  for (const part of ['serviceHashes', 'secretData', 'configData', 'options']) asRecord(given[part], `deployment.${part}`);
-  stringList(given['configFiles'], 'deployment.configFiles');
-  if (typeof given['workingDir'] !== 'string') throw bad('deployment.workingDir must be text');
-  return value as Deployment;
 }

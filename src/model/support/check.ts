@@ -89,7 +89,9 @@ type Visit = {
 
 function visit(at: Visit, findings: SupportFinding[]): void {
   const { branch, value, path } = at;
-  if (asksNothing(value) && !(value === false && branch.row?.values !== undefined)) return;
+  // What is looked at by its value is looked at where it says no, too, and as an item of a list where it is empty: `dns: [""]`.
+  const isLookedAt = branch.row?.values !== undefined && (value === false || (value === '' && typeof path.at(-1) === 'number'));
+  if (asksNothing(value) && !isLookedAt) return;
   const found = branch.row === undefined ? null : findingOf(branch.row, at);
   if (found !== null) findings.push({ path, verdict: found });
   if (found?.kind === 'refused' || found?.kind === 'unheeded' || branch.row?.[at.target].kind === 'resolved') return;

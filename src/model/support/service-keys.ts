@@ -1,7 +1,7 @@
 import { clusterOnly, no, noted, oneOf, settled, settledOnLaptop, some, tied, yes, type KeyRow } from './table.ts';
 import {
   addressRule, annotationRule, bindRule, buildRule, cpusRule, deviceAccessRule, deviceRule, endpointModeRule, fileOwnerRule, interfaceNameRule, limitsRule, logOptionsRule, macRule, memoryRule, modeRule, mountOptionsRule, mountTypeRule,
-  networkModeRule, pidRule, portsRule, pullPolicyRule, restartRule, securityOptionRule, signalRule, sysctlsRule, updateRule,
+  networkModeRule, pidRule, portsRule, publishedRule, pullPolicyRule, restartRule, securityOptionRule, signalRule, sysctlsRule, updateRule,
 } from './values.ts';
 import { extraHostRule, hostNameRule, networkNameRule, resolverWordRule, targetRule, tmpfsRule, workingDirRule } from './words.ts';
 
@@ -44,7 +44,8 @@ const networking: readonly KeyRow[] = [
   ...some(portsRule, 'ports'),
   ...some(addressRule, 'ports.[].host_ip'),
   ...some(oneOf(['tcp', 'udp'], 'protocols are tcp and udp', 'use tcp or udp'), 'ports.[].protocol'),
-  ...yes('ports.[].target', 'ports.[].published'),
+  ...yes('ports.[].target'),
+  ...some(publishedRule, 'ports.[].published'),
   ...settledOnLaptop('what it means: on one node ingress and host are the same', 'ports.[].mode'),
   ...settled('what it is: a word for people and tools, it changes nothing', 'ports.[].name', 'ports.[].app_protocol'),
   ...no('links to containers of other projects are not made', 'put both services on one external network and use `aliases`', 'external_links'),

@@ -182,6 +182,15 @@ export const memoryRule: ValueRule = fitting('6 MiB and more', (value) => Number
 
 export const addressRule: ValueRule = fitting('addresses', (value) => parseIp(String(value)) !== null, ['this is no address', 'write an address as 10.0.0.53']);
 
+export const publishedRule: ValueRule = fitting(
+  'a port or a range, 1 to 65535; none or 0: any free one',
+  (value) => {
+    const [first = '', last = first] = String(value).split('-');
+    return String(value) === '0' || (Number(first) >= 1 && Number(first) <= Number(last) && Number(last) <= 65_535);
+  },
+  ['a published port is from 1 to 65535, and a range begins with its lower end', 'write it as 8080 or 8000-8010'],
+);
+
 export const fileOwnerRule: ValueRule = fitting('numbers', (value) => /^\d{1,10}$/.test(String(value)), ['owners of files are given by number', 'write the number of the user or group']);
 
 export const macRule: ValueRule = fitting(
