@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bench, type BenchContext, type BenchLine, line, median, timed } from './harness.ts';
+import { etcdClientVersion, installEtcdClient } from './store/etcd-client-door.ts';
 import { type EtcdPlace, findEtcd, startEtcd } from './store/etcd-side.ts';
 import { openDoor, pause } from './store/load.ts';
-import type { LoadResult, LoadSetup } from './store/load.ts';
+import type { LoadKind, LoadResult, LoadSetup } from './store/load.ts';
 import { type OurMember, type OurSide, startOurStore, statusOf } from './store/our-side.ts';
 import type { StoreSide } from './store/store-side.ts';
 
@@ -37,7 +38,8 @@ function writes(members: number, bars: Readonly<Record<number, string>>): Bench 
         const peer = etcd === null ? null : await startEtcd(etcd, members);
         if (peer !== null) sides.push(peer);
         const lines: BenchLine[] = [];
-        for (const [clients, bar] of Object.entries(bars)) lines.push(await writesLine(context, { members, clients: Number(clients), bar }, ours, peer));
+        const clientFolder = peer === null ? null : etcdClient(context);
+        for (const [clients, bar] of Object.entries(bars)) lines.push(...(await writesLines(context, { members, clients: Number(clients), bar, clientFolder }, ours, peer)));
         return lines;
       } finally {
         await Promise.all(sides.map((side) => side.close()));
@@ -46,19 +48,33 @@ function writes(members: number, bars: Readonly<Record<number, string>>): Bench 
   };
 }
 
-async function writesLine(context: BenchContext, what: { readonly members: number; readonly clients: number; readonly bar: string }, ours: StoreSide, peer: StoreSide | null): Promise<BenchLine> {
-  const measured: Record<'ours' | 'etcd', number[]> = { ours: [], etcd: [] };
+/** The folder of etcd's Node client, or null with a note. */
+function etcdClient(context: BenchContext): string | null {
+  const installed = installEtcdClient(join(process.env['PEERS_DIR'] ?? join(homedir(), '.cache', 'flotilla-peers'), 'npm'), context.note);
+  if ('folder' in installed) return installed.folder;
+  context.note(`etcd's Node client is missing, so the line of it is left out: ${installed.refusal}`);
+  return null;
+}
+
+type WritesSetup = { readonly members: number; readonly clients: number; readonly bar: string; readonly clientFolder: string | null };
+
+/** A line for each client of the peer, with the same bar: by the bare client, as ours is, and by the package that a Node program would use. */
+async function writesLines(context: BenchContext, what: WritesSetup, ours: StoreSide, peer: StoreSide | null): Promise<BenchLine[]> {
+  const measured: Record<LoadKind, number[]> = { ours: [], etcd: [], etcd3: [] };
+  const kinds: readonly LoadKind[] = peer === null ? ['ours'] : what.clientFolder === null ? ['ours', 'etcd'] : ['ours', 'etcd', 'etcd3'];
   for (let run = 0; run < Math.max(1, Math.min(5, context.runs)); run += 1) {
-    for (const side of peer === null ? [ours] : [ours, peer]) {
-      const result = await loadOf({ kind: side.kind, target: (await side.leader()).target, clients: what.clients, warmMs: 1000, runMs: 3000 });
-      if (result.failed > 0) throw new Error(`${result.failed} writes of ${side.kind} failed`);
-      context.note(`${side.kind} ${what.clients} clients: ${result.perSecond.toFixed(0)}/s, p50 ${result.p50Us.toFixed(0)} µs, p99 ${result.p99Us.toFixed(0)} µs`);
-      measured[side.kind].push(result.perSecond);
+    for (const kind of kinds) {
+      const side = kind === 'ours' || peer === null ? ours : peer;
+      const result = await loadOf({ kind, clientFolder: what.clientFolder ?? '', target: (await side.leader()).target, clients: what.clients, warmMs: 1000, runMs: 3000 });
+      if (result.failed > 0) throw new Error(`${result.failed} writes of ${kind} failed`);
+      context.note(`${kind} ${what.clients} clients: ${result.perSecond.toFixed(0)}/s, p50 ${result.p50Us.toFixed(0)} µs, p99 ${result.p99Us.toFixed(0)} µs`);
+      measured[kind].push(result.perSecond);
     }
   }
-  const name = `store/writes-${what.members}-clients-${what.clients}`;
-  if (peer === null) return line({ name, unit: '/s', ours: median(measured.ours) });
-  return line({ name, unit: '/s', ours: median(measured.ours), peer: median(measured.etcd), peerName: `etcd ${etcd?.version ?? ''}`, bar: what.bar });
+  const head = { name: `store/writes-${what.members}-clients-${what.clients}`, unit: '/s', ours: median(measured.ours) };
+  if (peer === null) return [line(head)];
+  const beside = (kind: 'etcd' | 'etcd3', client: string): BenchLine => line({ ...head, peer: median(measured[kind]), peerName: `etcd ${etcd?.version ?? ''}, ${client}`, bar: what.bar });
+  return [beside('etcd', 'bare client'), ...(measured.etcd3.length === 0 ? [] : [beside('etcd3', `Node client etcd3 ${etcdClientVersion}`)])];
 }
 
 const lone: Bench = {

@@ -1,3 +1,4 @@
+import { openEtcdClientDoor } from './etcd-client-door.ts';
 import { openEtcdDoor } from './etcd-door.ts';
 import { openOurDoor } from './our-door.ts';
 
@@ -8,16 +9,19 @@ export type Door = {
   readonly close: () => void;
 };
 
-export type LoadSetup = { readonly kind: 'ours' | 'etcd'; readonly target: string; readonly clients: number; readonly warmMs: number; readonly runMs: number };
+/** `etcd` by the bare client, `etcd3` by the package, which is in `clientFolder`. */
+export type LoadKind = 'ours' | 'etcd' | 'etcd3';
+export type LoadSetup = { readonly kind: LoadKind; readonly clientFolder?: string; readonly target: string; readonly clients: number; readonly warmMs: number; readonly runMs: number };
 export type LoadResult = { readonly perSecond: number; readonly p50Us: number; readonly p99Us: number; readonly failed: number };
 
-export function openDoor(kind: 'ours' | 'etcd', target: string): Promise<Door> {
+export function openDoor(kind: LoadKind, target: string, clientFolder = ''): Promise<Door> {
+  if (kind === 'etcd3') return openEtcdClientDoor(target, clientFolder);
   return kind === 'ours' ? openOurDoor(target) : openEtcdDoor(target);
 }
 
 /** Each client has one write under way; sixteen clients share a connection, as in a client library. Keys: a hundred for each client. */
 export async function load(setup: LoadSetup): Promise<LoadResult> {
-  const doors = await Promise.all(Array.from({ length: Math.ceil(setup.clients / 16) }, () => openDoor(setup.kind, setup.target)));
+  const doors = await Promise.all(Array.from({ length: Math.ceil(setup.clients / 16) }, () => openDoor(setup.kind, setup.target, setup.clientFolder)));
   const value = 'v'.repeat(256);
   const timesUs: number[] = [];
   let isMeasuring = false;
