@@ -1,7 +1,7 @@
 import { AppError, isAppError } from '../../base/app-error.ts';
 import type { ErrorCode } from '../../base/error-codes.ts';
 import type { Deployment, DeploymentOptions } from '../../model/deployment.ts';
-import type { Goal } from '../../model/progress.ts';
+import type { ChangeEvent, Goal } from '../../model/progress.ts';
 import type { ApiClient } from '../../wire/http-client.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { followProject } from '../follow-logs.ts';
@@ -28,11 +28,16 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
   const deployment: Deployment = { ...loaded.deployment, options: deploymentOptions(services, options, flags.areOrphansRemoved === true) };
   const isDetached = options['detach'] === true || options['wait'] === true || options['start'] === false;
   const goal: Goal = options['start'] === false ? 'created' : options['wait'] === true ? 'healthy' : 'started';
+  let hasRun = false;
+  const watch = (printer: ProgressPrinter) => (event: ChangeEvent): void => {
+    if (event.kind === 'progress' && ['Running', 'Starting', 'Started', 'Waiting', 'Healthy'].includes(event.text)) hasRun = true;
+    printer.event(event);
+  };
   const deploy = async (signal?: AbortSignal): Promise<void> => {
     const printer = desk.printer(options['start'] === false ? 'create' : 'up');
     const change = runChange({
       client, context,
-      printer: told(printer, { hasPulls: options['quietPull'] !== true, hasOrphans: flags.areOrphansIgnored !== true }),
+      printer: told({ ...printer, event: watch(printer) }, { hasPulls: options['quietPull'] !== true, hasOrphans: flags.areOrphansIgnored !== true }),
       path: `/v1/projects/${encodeURIComponent(loaded.name)}/up`,
       body: { deployment, goal, timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']) },
       ...(signal === undefined ? {} : { signal }),
@@ -43,7 +48,7 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
     });
   };
   if (isDetached) return deploy();
-  await attached({ context, client, loaded, options, desk, areLogsColoured: modes.areLogsColoured, services, deploy });
+  await attached({ context, client, loaded, options, desk, areLogsColoured: modes.areLogsColoured, hasRun: () => hasRun, services, deploy });
 }
 
 function told(printer: ProgressPrinter, wish: { readonly hasPulls: boolean; readonly hasOrphans: boolean }): ProgressPrinter {
@@ -93,6 +98,8 @@ type Attached = {
   readonly options: Options;
   readonly desk: Desk;
   readonly areLogsColoured: boolean;
+  /** Whether the deployment told of a container that runs or was started. */
+  readonly hasRun: () => boolean;
   readonly services: readonly string[];
   /** The signal ends the telling; who gives none leaves Ctrl-C to it. */
   readonly deploy: (signal?: AbortSignal) => Promise<void>;
@@ -138,6 +145,11 @@ async function attached(run: Attached): Promise<void> {
         await following.catch(() => undefined);
         throw interrupts > 0 ? new ExitWith(130) : error;
       }
+    }
+    // What ended well before is not run again: there is nothing to wait for, and nothing would ever end the following.
+    if (!run.hasRun()) {
+      say(context, 'All containers had ended before: flotilla compose up --force-recreate runs them again');
+      end.abort();
     }
     await following;
     await stops.done();
