@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createApiClient } from '../../src/wire/http-client.ts';
 import { type Bench, type BenchContext, type BenchLine, line, median, timed } from './harness.ts';
+import { home, startOurs } from './ours.ts';
 import { etcdClientVersion, installEtcdClient } from './store/etcd-client-door.ts';
 import { type EtcdPlace, findEtcd, startEtcd } from './store/etcd-side.ts';
 import { openDoor, pause } from './store/load.ts';
@@ -180,6 +182,70 @@ const stall: Bench = {
   },
 };
 
+/** So many containers start on the machine of three managers, and of a daemon whose store has one voter: nobody loses the lead. */
+const containers: Bench = {
+  name: 'store/containers',
+  needsRoot: true,
+  run: async (context) => {
+    const { stdout } = await timed([process.execPath, join(home, 'examples', 'images', 'build.ts'), 'busybox']);
+    const daemon = await startOurs({ mirror: stdout.trim().split('\n').at(-1) ?? '', image: 'busybox' });
+    const managers = await startOurStore(folder, 3).catch(async (error: unknown) => {
+      await daemon.close();
+      throw error;
+    });
+    try {
+      mkdirSync(daemon.folder('hundred'), { recursive: true });
+      writeFileSync(join(daemon.folder('hundred'), 'compose.yaml'), 'services: {s: {image: busybox, command: [sleep, "100000"], stop_signal: KILL}}\n');
+      const daemonTerm = async (): Promise<number> => Number(Reflect.get(Object(Reflect.get(Object(await createApiClient({ socketPath: daemon.folder('run/flotilla.sock') }).call('GET', '/v1/store/status')), 'leadership')), 'term'));
+      const before = await daemonTerm();
+      let [held, started] = [0, 0];
+      for (let round = 0; round < Math.max(1, Math.min(3, context.runs)); round += 1) {
+        held += await elections(managers, async (leader) => {
+          const writing = writeUntil(leader);
+          const up = await daemon.compose('hundred', ['up', '-d', '--scale', `s=${containersMax}`]);
+          context.note(`${containersMax} containers in ${(up.wallMs / 1000).toFixed(1)} s, ${await writing.end()} writes of the managers meanwhile`);
+          started += containersMax;
+        });
+        await daemon.compose('hundred', ['down', '-t', '0']);
+      }
+      return [
+        line({ name: 'store/elections-100-containers', unit: '', ours: held, bar: '<= 0', barOf: 'ours' }),
+        line({ name: 'store/elections-100-containers-daemon', unit: '', ours: (await daemonTerm()) - before, bar: '<= 0', barOf: 'ours' }),
+        line({ name: 'store/containers-started', unit: '', ours: started }),
+      ];
+    } finally {
+      await Promise.all([daemon.close(), managers.close()]);
+    }
+  },
+};
+const containersMax = 100;
+
+/** One write after the other, as a manager at work has them. */
+function writeUntil(leader: OurMember): { readonly end: () => Promise<number> } {
+  let [isOver, count] = [false, 0];
+  const work = (async () => {
+    const door = await openDoor('ours', leader.target);
+    while (!isOver) {
+      await new Promise<void>((resolve, reject) => {
+        door.put('during', 'v'.repeat(256), (error) => (error === null ? resolve() : reject(new Error(`a write during the start of containers failed: ${error}`))));
+        door.flush();
+      });
+      count += 1;
+      await pause(10);
+    }
+    door.close();
+  })();
+  // NOTE: a write that fails is told by `end`.
+  work.catch(() => undefined);
+  return {
+    end: async () => {
+      isOver = true;
+      await work;
+      return count;
+    },
+  };
+}
+
 const memory: Bench = {
   name: 'store/memory',
   needsRoot: false,
@@ -213,7 +279,7 @@ const startTasks = 110_000;
 
 mkdirSync(folder, { recursive: true });
 
-export const benches: readonly Bench[] = [writes(1, { 1: '>= 1.3', 32: '>= 3', 128: '>= 4' }), writes(3, { 1: '>= 1.2', 32: '>= 2', 128: '>= 2' }), lone, failover, stall, memory, start];
+export const benches: readonly Bench[] = [writes(1, { 1: '>= 1.3', 32: '>= 3', 128: '>= 4' }), writes(3, { 1: '>= 1.2', 32: '>= 2', 128: '>= 2' }), lone, failover, stall, containers, memory, start];
 
 export async function close(): Promise<void> {
   if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
