@@ -41,7 +41,11 @@ async function deliver(host: ConfigHost, options: Options, text: string): Promis
   if (options['quiet'] === true) return;
   if (typeof options['output'] === 'string') {
     const { writeFileDurable } = await import('../os/files.ts');
-    await writeFileDurable(options['output'], text, 0o644);
+    try {
+      await writeFileDurable(options['output'], text, 0o644);
+    } catch (error) {
+      throw new AppError({ code: 'CLI_FILE_UNWRITABLE', message: `${options['output']} can't be written: ${error instanceof Error ? error.message : String(error)}`, hint: 'name a file in a folder that is there and that you may write to' });
+    }
   } else host.out.write(text);
 }
 

@@ -11,5 +11,6 @@ export const cliCodes = {
   CLI_DAEMON_NOT_STARTED: 'The daemon could not be started.',
   CLI_FILE_UNREADABLE: 'A file that the command needs could not be read.',
   CLI_VARIABLE_UNHEEDED: 'An environment variable of Docker Compose that changes nothing here.',
+  CLI_FILE_UNWRITABLE: 'A file that was named for the output could not be written.',
   CLI_INTERRUPTED: 'The command was interrupted. What the daemon had begun goes on.',
 } as const;

@@ -1,6 +1,6 @@
 import type { ContainerSummary } from '../../model/progress.ts';
 import type { CliContext } from '../context.ts';
-import { usage } from '../compose/options.ts';
+import { usage, wholeNumber } from '../compose/options.ts';
 import { parseCommand } from '../parse-command.ts';
 import { commandText, spanText, portsText, statusText } from '../print/human.ts';
 import { formatTable } from '../print/table.ts';
@@ -18,7 +18,7 @@ export async function runPs(args: readonly string[], context: CliContext): Promi
   );
   const format = options['format'];
   if (format !== 'table' && format !== 'json') throw usage(`--format takes table or json in this version, not "${String(format)}"`);
-  const last = options['latest'] === true ? 1 : options['last'] === undefined ? null : Number(options['last']);
+  const last = options['latest'] === true ? 1 : wholeNumber('--last', options['last']);
   const client = await context.daemon();
   // NOTE: our own daemon's answer.
   let containers = (await client.call('GET', `/v1/containers${options['all'] === true || last !== null ? '?all=1' : ''}`)) as readonly ContainerSummary[];

@@ -1,4 +1,5 @@
 import { programVersion } from '../../base/version.ts';
+import { usage } from '../compose/options.ts';
 import type { CliContext } from '../context.ts';
 import { parseCommand } from '../parse-command.ts';
 
@@ -6,6 +7,7 @@ export async function runVersion(args: readonly string[], context: CliContext): 
   const { options } = await parseCommand('version', args, context, (command) =>
     command.description('Show the versions').option('--short', 'Only the version of the command').option('-f, --format <format>', 'pretty or json', 'pretty'),
   );
+  if (options['format'] !== 'pretty' && options['format'] !== 'json') throw usage(`--format takes pretty or json in this version, not "${String(options['format'])}"`);
   if (options['short'] === true) return context.out.write(`${programVersion}\n`);
   const client = await context.daemonIfRunning();
   const daemon = client === null ? null : await client.call('GET', '/v1/version');

@@ -54,6 +54,8 @@ describe('ps, ls, images, inspect', () => {
     expect(JSON.parse((await ok('ls', '--format', 'json')).stdout)).toMatchObject([{ Name: 'shop', Status: 'running(2)' }]);
     expect((await ok('version', '--short')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect((await ok('config', '--services')).stdout.split('\n').sort()).toEqual(['', 'store', 'web']);
+    expect((await run('config', '-o', '/nowhere/out.yaml')).stderr).toMatch(/^error CLI_FILE_UNWRITABLE: \/nowhere\/out\.yaml can't be written/);
+    for (const args of [['version', '-f', 'loud'], ['ps', '-n', 'many']]) expect((await world.run(args)).code, args.join(' ')).toBe(3);
   });
   test('images, ps, inspect, info, version at the top', async () => {
     expect((await world.ok(['images'])).stdout).toMatch(/^REPOSITORY\s+TAG\s+IMAGE ID\s+CREATED\s+SIZE\nbusybox\s+latest\s+[0-9a-f]{12}\s/);
