@@ -13,7 +13,7 @@ export type ProjectLogEvent =
 export type ProjectLogOptions = {
   readonly engine: Engine;
   readonly queries: Queries;
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'after'>;
   readonly projectName: string;
   readonly services: readonly string[];
   readonly index: number | null;
@@ -37,6 +37,9 @@ export async function* projectLogs(options: ProjectLogOptions): AsyncGenerator<P
     follower.stop();
   }
 }
+
+/** A manager that has no majority reports nothing: the end is told without knowing what comes of it. */
+const reportMsMax = 2000;
 
 /** How far a container's log was told: the time of the last line, and how many lines of that time. */
 type Mark = { readonly time: string; readonly timeMs: number; readonly count: number };
@@ -115,8 +118,8 @@ class Follower {
       }
       const ended = this.#options.engine.containers.get(task.containerId);
       if (log.follow && wasRunning && ended?.state === 'exited') {
-        const now = this.#options.queries.task(task.id);
-        await this.#queue.push({ kind: 'exited', ...base, exitCode: ended.exitCode ?? 0, isRestarting: now?.status.state === 'restarting' });
+        const isRestarting = await this.#isRestarted(task.id, ended.finishedMs ?? 0);
+        await this.#queue.push({ kind: 'exited', ...base, exitCode: ended.exitCode ?? 0, isRestarting });
       }
     } catch (error) {
       if (!this.#stopped.signal.aborted) this.#queue.end(error);
@@ -125,6 +128,33 @@ class Follower {
       if (this.#startedMeanwhile.delete(task.containerId) && !this.#queue.isEnded) this.#readNewRun(task);
       this.#endIfDone();
     }
+  }
+
+  /** Whether its policy starts it again: known once the end has been reported, which is a moment after it was seen here. */
+  #isRestarted(taskId: string, finishedMs: number): Promise<boolean> {
+    const { queries, clock } = this.#options;
+    const verdict = (): boolean | null => {
+      const status = queries.task(taskId)?.status;
+      if (status === undefined || status.state === 'restarting' || (status.startedMs ?? 0) > finishedMs) return status !== undefined;
+      return (status.finishedMs ?? 0) >= finishedMs ? false : null;
+    };
+    return new Promise((resolve) => {
+      const end = (answer: boolean): void => {
+        cancel();
+        unsubscribe();
+        this.#stopped.signal.removeEventListener('abort', stop);
+        resolve(answer);
+      };
+      const stop = (): void => end(false);
+      const look = (): void => {
+        const known = verdict();
+        if (known !== null) end(known);
+      };
+      const cancel = clock.after(reportMsMax, stop, true);
+      const unsubscribe = queries.onCommit(look);
+      this.#stopped.signal.addEventListener('abort', stop, { once: true });
+      look();
+    });
   }
 
   /** True for lines that were not told yet: those behind the mark, which moves on with each. Lines of one instant are told apart by their number. */

@@ -7,22 +7,33 @@ import { projectLogs } from '../../src/daemon/project-logs.ts';
 import { deployment, node, service, World } from '../cluster/world.ts';
 import { fakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 
-type Scene = { readonly engine: FakeEngine; readonly id: string; readonly at: (ms: number) => void; readonly create: () => Promise<void>; readonly follow: (tail: number | null) => AsyncGenerator<string>; readonly turn: () => Promise<void>; readonly stop: () => void };
+type Scene = { readonly engine: FakeEngine; readonly id: string; readonly at: (ms: number) => void; readonly create: () => Promise<void>; readonly follow: (tail: number | null) => AsyncGenerator<string>; readonly turn: () => Promise<void>; readonly stop: () => void; /** What the agent tells of the task comes in. */ readonly report: (status: Partial<TaskObject['status']>) => void };
 
 /** One container of one service, in an engine in memory, and the follower of its project's output. */
-function scene(): Scene {
+function scene(isReported: boolean = false): Scene {
   const world = new World();
   world.up(deployment({ web: service() }));
   const [assigned] = assignmentOf(world.view, node.nodeId).tasks;
   if (assigned?.spec === undefined || assigned.spec === null) throw new Error('no task');
   const spec = lowerContainer(assigned, assigned.spec, { networkPath: null, containerIdOf: () => null, volumeName: () => null });
-  const task: TaskObject = { ...assigned.task, status: { ...assigned.task.status, state: 'running' } };
+  let task: TaskObject = { ...assigned.task, status: { ...assigned.task.status, state: 'running' } };
   let nowMs = 1000;
-  const clock = { nowMs: () => nowMs };
+  const clock = {
+    nowMs: () => nowMs,
+    // Nobody waits for a report that is not to come.
+    after: (_: number, fn: () => void) => {
+      if (!isReported) setImmediate(fn);
+      return () => undefined;
+    },
+  };
+  const listeners = new Set<() => void>();
   const engine = fakeEngine({ clock });
   engine.addImage('busybox');
   // NOTE: all that the follower asks of the state.
-  const queries = { tasks: () => [task], task: () => task, onCommit: () => () => undefined } as unknown as Queries;
+  const queries = { tasks: () => [task], task: () => task, onCommit: (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  } } as unknown as Queries;
   const over = new AbortController();
   return {
     engine, id: task.containerId,
@@ -30,11 +41,15 @@ function scene(): Scene {
     create: async () => void (await engine.containers.create(task.containerId, spec)),
     async *follow(tailLines) {
       for await (const event of projectLogs({ engine, queries, clock, projectName: 'shop', services: [], index: null, log: { follow: true, tailLines, sinceMs: null, untilMs: null }, isAttached: false, signal: over.signal })) {
-        yield event.kind === 'line' ? event.text : event.kind;
+        yield event.kind === 'line' ? event.text : event.kind === 'exited' && event.isRestarting ? 'exited, restarting' : event.kind;
       }
     },
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     stop: () => over.abort(),
+    report: (status) => {
+      task = { ...task, status: { ...task.status, ...status } };
+      for (const listener of [...listeners]) listener();
+    },
   };
 }
 
@@ -49,6 +64,27 @@ async function take(lines: AsyncGenerator<string>, count: number): Promise<strin
 }
 
 describe('following a project', () => {
+  test.for<[Partial<TaskObject['status']>, string]>([
+    [{ state: 'restarting', finishedMs: 2000 }, 'exited, restarting'],
+    [{ state: 'running', startedMs: 2001, finishedMs: null }, 'exited, restarting'],
+    [{ state: 'exited', finishedMs: 2000 }, 'exited'],
+  ])('an end is told with what comes of it, though it is seen before it is reported: %j', async ([status, told]) => {
+    const { engine, id, at, create, follow, turn, stop, report } = scene(true);
+    await create();
+    await engine.containers.start(id);
+    const lines = follow(null);
+    expect(await take(lines, 1)).toEqual(['containers']);
+    at(2000);
+    engine.exit(id, 3);
+    const end = take(lines, 1);
+    await turn();
+    report({ state: 'running' });
+    await turn();
+    report(status);
+    expect(await end).toEqual([told]);
+    stop();
+  });
+
   test('a run that begins before the reader has taken the end of the last one is not lost', async () => {
     const { engine, id, create, follow, turn, stop } = scene();
     await create();

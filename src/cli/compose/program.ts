@@ -90,7 +90,7 @@ function addUp(program: Command, flags: () => ComposeFlags, context: CliContext)
     .option('--no-log-prefix', 'Don\'t print prefix in logs')
     .option('--no-color', 'Produce monochrome output')
     .option('--attach <service>', 'Restrict attaching to the specified services', collect)
-    .option('--no-attach <service>', 'Do not attach (stream logs) to the specified services', collect)
+    .addOption(noAttach())
     .option('--attach-dependencies', 'Automatically attach to log output of dependent services')
     .option('--abort-on-container-exit', 'Stops all containers if any container was stopped')
     .option('--abort-on-container-failure', 'Stops all containers if any container exited with failure')
@@ -101,6 +101,13 @@ function addUp(program: Command, flags: () => ComposeFlags, context: CliContext)
     .addOption(new Option('-w, --watch', 'Watch source code').hideHelp())
     .addOption(new Option('--menu [on]', 'Enable interactive shortcuts').hideHelp())
     .action(async (services: string[], options: Record<string, unknown>) => (await import('./up.ts')).up(context, flags(), services, options));
+}
+
+/** NOTE: commander takes a flag that begins with `no-` for the opposite of the other one; this one has values of its own. */
+function noAttach(): Option {
+  const option = new Option('--no-attach <service>', 'Do not attach (stream logs) to the specified services').argParser(collect);
+  option.negate = false;
+  return option;
 }
 
 function addLifecycle(program: Command, flags: () => ComposeFlags, context: CliContext): void {

@@ -1,5 +1,7 @@
 import { AppError, isAppError } from '../../base/app-error.ts';
 import type { ErrorCode } from '../../base/error-codes.ts';
+import { graphOf } from '../../graph/graph.ts';
+import { withDependencies } from '../../graph/order.ts';
 import type { Deployment, DeploymentOptions } from '../../model/deployment.ts';
 import type { ChangeEvent, Goal } from '../../model/progress.ts';
 import type { ApiClient } from '../../wire/http-client.ts';
@@ -117,7 +119,9 @@ async function attached(run: Attached): Promise<void> {
   const abortsOnExit = options['abortOnContainerExit'] === true || exitCodeFrom !== null;
   const exits: { service: string; exitCode: number }[] = [];
   let interrupts = 0;
-  const stops = stopper(run);
+  let firstToEnd: number | null = null;
+  // What is shown is stopped too: who ends the telling ends what was told of.
+  const stops = stopper({ ...run, services: run.services.length === 0 ? [] : [...new Set([...run.services, ...names])] });
   const unsubscribe = context.onInterrupt(() => {
     interrupts += 1;
     if (interrupts === 1) stops.stop(secondsFlag('--timeout', options['timeout']), 'Gracefully Stopping... press Ctrl+C again to force');
@@ -131,6 +135,7 @@ async function attached(run: Attached): Promise<void> {
       onExit: (service, exitCode) => {
         exits.push({ service, exitCode });
         if (!stops.isStopping() && (abortsOnExit || (options['abortOnContainerFailure'] === true && exitCode !== 0))) {
+          firstToEnd = exitCode;
           stops.stop(secondsFlag('--timeout', options['timeout']), 'Aborting on container exit...');
         }
       },
@@ -157,8 +162,8 @@ async function attached(run: Attached): Promise<void> {
     unsubscribe();
   }
   if (exitCodeFrom !== null) throw new ExitWith(exits.find((one) => one.service === exitCodeFrom)?.exitCode ?? 0);
-  const failed = exits.find((one) => one.exitCode !== 0);
-  if (interrupts === 0 && failed !== undefined && (abortsOnExit || options['abortOnContainerFailure'] === true)) throw new ExitWith(failed.exitCode);
+  // Those that were stopped because of it ended with codes of their own.
+  if (interrupts === 0 && firstToEnd !== null && firstToEnd !== 0) throw new ExitWith(firstToEnd);
 }
 
 function say(context: CliContext, text: string): void {
@@ -210,9 +215,13 @@ function attachedServices(run: Attached): readonly string[] {
   const only = textList(options['attach']);
   const without = new Set(textList(options['noAttach']));
   const project = loaded.deployment.project;
-  const base = only.length > 0 ? only : run.services.length > 0 && options['attachDependencies'] !== true ? run.services : Object.keys(project.services);
-  const unknown = [...base, ...without].find((name) => project.services[name] === undefined);
+  const selected = options['attachDependencies'] === true ? withDependencies(graphOf(project), run.services, { withOptional: true }) : run.services;
+  const base = only.length > 0 ? only : run.services.length > 0 ? selected : Object.keys(project.services);
+  const exitCodeFrom = text(options['exitCodeFrom']);
+  const unknown = [...base, ...without, ...(exitCodeFrom === null ? [] : [exitCodeFrom])].find((name) => project.services[name] === undefined);
   if (unknown !== undefined) throw new AppError({ code: 'CLI_NO_SUCH_SERVICE', message: `no such service: ${unknown}`, hint: `services: ${Object.keys(project.services).join(', ')}` });
-  return base.filter((name) => !without.has(name) && project.services[name]?.attach !== false);
+  const shown = base.filter((name) => !without.has(name) && (only.length > 0 || project.services[name]?.attach !== false));
+  // Whose exit code is waited for must be seen to end.
+  return exitCodeFrom === null || shown.includes(exitCodeFrom) ? shown : [...shown, exitCodeFrom];
 }
 
