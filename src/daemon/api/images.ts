@@ -1,4 +1,5 @@
 import { AppError } from '../../base/app-error.ts';
+import { fits, parsePlatform } from '../../engine/image/platform.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { PullProgress } from '../../model/container.ts';
 import type { ChangeEvent, ProgressEvent } from '../../model/progress.ts';
@@ -62,9 +63,10 @@ export async function* pullAll(engine: Engine, images: readonly WantedImage[], o
 
 async function pullOne(engine: Engine, image: WantedImage, signal: AbortSignal, push: (event: ChangeEvent) => void): Promise<void> {
   const { reference, platform, policy } = image;
-  if (policy !== 'always' && (await engine.images.get(reference)) !== null) return;
+  const here = policy === 'always' ? null : await engine.images.get(reference);
+  if (here !== null && (platform === undefined || fits({ ...here, variant: '' }, parsePlatform(platform)))) return;
   if (policy === 'never') {
-    throw new AppError({ code: 'DAEMON_IMAGE_NOT_FOUND', message: `no such image: ${reference}, and its pull policy is never`, hint: `flotilla pull ${reference}` });
+    throw new AppError({ code: 'DAEMON_IMAGE_NOT_FOUND', message: `no such image: ${reference}${here === null ? '' : ` for ${platform ?? ''} (it is here for ${here.os}/${here.architecture})`}, and its pull policy is never`, hint: `flotilla pull ${reference}` });
   }
   push(progress(reference, 'working', 'Pulling'));
   const id = `Image ${reference}`;

@@ -224,6 +224,15 @@ describe('up, attached', () => {
 });
 
 describe('images', () => {
+  test('an image that is here for another platform than the service names is not taken for it', async () => {
+    const folder = world.project({ 'compose.yaml': 'name: foreign\nservices: {one: {image: busybox, platform: linux/s390x, command: [uname, -m]}}' });
+    const refused = await world.run(['compose', 'up', '-d'], { cwd: folder });
+    expect(refused.stderr).toContain('ENGINE_IMAGE_PLATFORM');
+    expect(refused.code).toBe(1);
+    const never = await world.run(['compose', 'up', '-d', '--pull', 'never'], { cwd: folder });
+    expect(never.stderr).toContain('DAEMON_IMAGE_NOT_FOUND');
+    expect(await rows(folder)).toEqual([]);
+  }, 30_000);
   test('pull, rmi, rm', async () => {
     expect((await ok('pull', '-q')).stdout).toBe('');
     await world.ok(['pull', 'debian']);
