@@ -1,4 +1,6 @@
+import { closeSync } from 'node:fs';
 import { AppError } from '../base/app-error.ts';
+import { memoryFile } from './memory-file.ts';
 import { type ChildEnd, run } from './spawn.ts';
 
 /**
@@ -6,10 +8,12 @@ import { type ChildEnd, run } from './spawn.ts';
  * Errors: OS_NFT with the command's own words, or with the signal that ended it.
  */
 export async function runNft(script: string, program: string = 'nft'): Promise<void> {
-  const end = await run([program, '-f', '-'], { input: script }).catch((cause: unknown) => {
+  // NOTE: what Node calls a pipe is a socket, and nft 1.0.8 and 1.0.9 (Ubuntu 24.04) read none: "Not a regular file".
+  const rules = memoryFile('nft', script);
+  const end = await run([program, '-f', '-'], { inputFd: rules }).catch((cause: unknown) => {
     const code = systemCode(cause);
     throw new AppError({ code: 'OS_NFT', message: `the command nft could not be run: ${code ?? String(cause)}`, ...(code === 'ENOENT' ? { hint: 'apt-get install nftables' } : {}), cause });
-  });
+  }).finally(() => closeSync(rules));
   if (end.code !== 0) throw new AppError({ code: 'OS_NFT', message: `${howItEnded(end)}${wordsOf(end.stderr)}` });
 }
 

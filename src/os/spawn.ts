@@ -15,11 +15,11 @@ export const plainEnvironment: Readonly<Record<string, string>> = { PATH: '/usr/
 
 /**
  * Runs a program to its end and answers what it wrote. There is no shell: `argv` is what the program gets, and of our
- * descriptors it inherits none but its three.
+ * descriptors it inherits none but its three. `inputFd` is one of ours to read from, `input` a text through a socket.
  * Errors: a system error with `code` (`ENOENT`) where it can't be started, or the signal's reason.
  */
-export async function run(argv: readonly string[], options: { readonly input?: Uint8Array | string; readonly environment?: Readonly<Record<string, string>>; readonly cwd?: string; readonly signal?: AbortSignal } = {}): Promise<RunResult> {
-  const child = startChild(argv, { ...options, stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+export async function run(argv: readonly string[], options: { readonly input?: Uint8Array | string; readonly inputFd?: number; readonly environment?: Readonly<Record<string, string>>; readonly cwd?: string; readonly signal?: AbortSignal } = {}): Promise<RunResult> {
+  const child = startChild(argv, { ...options, stdio: [options.inputFd ?? (options.input === undefined ? 'ignore' : 'pipe'), 'pipe', 'pipe'] });
   const out = collect(child.stdout);
   const err = collect(child.stderr);
   // NOTE: a child that ends before it has read its input is no error of ours.

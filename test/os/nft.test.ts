@@ -35,6 +35,10 @@ test.for([
   expect((await failureOf(body)).message).toMatch(message);
 });
 
+test('it reads its rules from a regular file, and all of them: some versions refuse everything else', async () => {
+  expect((await failureOf('[ -f /dev/stdin ] && [ "$(cat /dev/stdin)" = "table inet x {}" ] && [ "$(cat)" = "table inet x {}" ]')).message).toBe('no error');
+});
+
 test('one that is not installed comes with the line that installs it', async () => {
   expect(await failureOf(null)).toMatchObject({ message: expect.stringContaining('ENOENT'), hint: 'apt-get install nftables' });
 });
