@@ -38,6 +38,8 @@ export type AgentOptions = {
   readonly runDir: string;
 };
 
+/** All of the network but some ports is in force then. */
+const portTroubles: ReadonlySet<string> = new Set(['NET_PORT_IN_USE', 'NET_HOST_IP_MISSING', 'NET_NO_DESCRIPTOR']);
 /** A dump of the routes takes a third of a millisecond. */
 const lookMs = 30_000;
 
@@ -264,8 +266,8 @@ export class Agent {
     try {
       await this.#network.sync();
     } catch (error) {
-      if (!isAppError(error, 'NET_PORT_IN_USE')) throw error;
-      // A port that somebody else holds is the trouble of the task that asks for it, not of its neighbours.
+      if (!isAppError(error) || !portTroubles.has(error.code)) throw error;
+      // A port that can't be had is the trouble of the task that asks for it, not of its neighbours.
       await this.#options.net.checkPortsFree(assigned.task.ports.flatMap((port) => publishedIps(port, false).map((hostIp) => ({ hostIp, port: port.hostPort, protocol: port.protocol }))));
     }
   }

@@ -18,7 +18,7 @@ export type Net = {
   /**
    * Kernel := state. Resolves once packets flow and names resolve as the state says. An endpoint that has no namespace is
    * left out: it is not there yet, or not any more.
-   * Calls are worked off one after the other. Errors: NET_PORT_IN_USE, NET_HOST_IP_MISSING (all but these ports is in force
+   * Calls are worked off one after the other. Errors: NET_PORT_IN_USE, NET_HOST_IP_MISSING, NET_NO_DESCRIPTOR (all but these ports is in force
    * then), NET_BAD_STATE (nothing has changed then), NET_LINK, NET_DNS_ADDRESS_IN_USE, OS_NFT, OS_NETLINK.
    */
   readonly apply: (state: NodeNetworkState) => Promise<void>;

@@ -1,7 +1,7 @@
 import { AppError } from '../base/app-error.ts';
 import { formatIp } from '../base/cidr.ts';
 import type { Ip } from '../base/cidr.ts';
-import { closePort, findPortHolder, openPort, portErrno } from '../os/port-socket.ts';
+import { closePort, descriptorsMax, findPortHolder, openPort, portErrno } from '../os/port-socket.ts';
 import { portName } from './checked-state.ts';
 import type { CheckedPort } from './checked-state.ts';
 import { createForwarder } from './port-forwarder.ts';
@@ -19,6 +19,9 @@ export type PortKeeper = {
   readonly check: (port: Pick<CheckedPort, 'hostIp' | 'hostPort' | 'protocol'>) => void;
   readonly close: () => void;
 };
+
+/** Ports never take the last descriptors: containers are stopped and commands answered with what is left. */
+const descriptorsKept = 64;
 
 type Held = { readonly fd: number; readonly forwarder: Forwarder | null };
 
@@ -67,8 +70,14 @@ function isForwarded(port: CheckedPort): boolean {
 /** null: this host has no IPv6, so there is nothing to hold. */
 function take(port: Pick<CheckedPort, 'hostIp' | 'hostPort' | 'protocol'>): number | null | AppError {
   const opened = openPort({ ip: port.hostIp, port: port.hostPort, protocol: port.protocol, backlog: 512 });
-  if ('fd' in opened) return opened.fd;
+  if ('fd' in opened && opened.fd < descriptorsMax() - descriptorsKept) return opened.fd;
+  if ('fd' in opened) {
+    closePort(opened.fd);
+    return noDescriptor(port, 'daemon');
+  }
   if (opened.errno === portErrno.inUse) return inUse(port);
+  if (opened.errno === portErrno.processFull) return noDescriptor(port, 'daemon');
+  if (opened.errno === portErrno.machineFull) return noDescriptor(port, 'machine');
   const isNoIpv6 = port.hostIp.family === 6 && (opened.errno === portErrno.noFamily || port.hostIp.value <= 1n);
   if (isNoIpv6) return null;
   return new AppError({
@@ -76,6 +85,11 @@ function take(port: Pick<CheckedPort, 'hostIp' | 'hostPort' | 'protocol'>): numb
     message: `${nameOf(port)} can't be published: ${formatIp(port.hostIp)} is no address of this host (error ${opened.errno})`,
     hint: 'publish on an address that `ip address` lists, or leave the address out',
   });
+}
+
+function noDescriptor(port: Pick<CheckedPort, 'hostIp' | 'hostPort' | 'protocol'>, whose: 'daemon' | 'machine'): AppError {
+  const raise = whose === 'daemon' ? 'raise LimitNOFILE of the service (ulimit -n for a daemon that a command starts)' : 'raise the machine\'s limit (sysctl fs.file-max)';
+  return new AppError({ code: 'NET_NO_DESCRIPTOR', message: `${nameOf(port)} can't be published: the ${whose} may open no more files and sockets`, hint: `publish fewer ports, or ${raise}` });
 }
 
 function inUse(port: Pick<CheckedPort, 'hostIp' | 'hostPort' | 'protocol'>): AppError {

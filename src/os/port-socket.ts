@@ -19,8 +19,8 @@ const soReuseAddr = 2;
 const solIpv6 = 41;
 const ipv6Only = 26;
 
-/** In use; not an address of this host; a family that this host does not have. */
-export const portErrno = { inUse: 98, notLocal: 99, noFamily: 97 } as const;
+/** In use; not an address of this host; a family that this host does not have; no descriptor left, for the process or the machine. */
+export const portErrno = { inUse: 98, notLocal: 99, noFamily: 97, processFull: 24, machineFull: 23 } as const;
 
 let bound: ReturnType<typeof bind> | undefined;
 
@@ -51,6 +51,11 @@ export function openPort(options: { readonly ip: Ip; readonly port: number; read
   if (errno === 0) return { fd };
   closeSync(fd);
   return { errno };
+}
+
+/** How many descriptors this process may have now, by its soft limit. */
+export function descriptorsMax(): number {
+  return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Number.POSITIVE_INFINITY);
 }
 
 export function closePort(fd: number): void {
