@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,42 +7,30 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Log } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { realClock } from '../../src/os/real-clock.ts';
+import { type Certificates, certificatesIn } from './certificates.ts';
 import { openPeerTransport, type PeerSecurity, type PeerTransportHandle } from '../../src/wire/peer-transport.ts';
 
 // Mutual TLS between members, with certificates of openssl and real sockets. The member's id is the certificate's name.
 let dir = '';
+let certificates: Certificates;
 const closers: (() => void)[] = [];
-
-function openssl(...args: readonly string[]): void {
-  execFileSync('openssl', [...args], { cwd: dir, stdio: 'ignore' });
-}
 
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'peer-tls-'));
-  for (const ca of ['ca', 'other-ca']) openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${ca}.key`, '-out', `${ca}.pem`, '-subj', `/CN=${ca}`, '-days', '2');
-  writeFileSync(join(dir, 'ca.cnf'), '[ca]\ndefault_ca = one\n[one]\ndatabase = index\nunique_subject = no\nnew_certs_dir = .\nserial = serial\ndefault_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n');
-  writeFileSync(join(dir, 'index'), '');
-  for (const [file, name, ca] of [['m1', 'm1', 'ca'], ['m2', 'm2', 'ca'], ['m3', 'm3', 'ca'], ['expired', 'm2', 'ca'], ['foreign', 'm2', 'other-ca']] as const) {
-    writeFileSync(join(dir, `${file}.ext`), 'subjectAltName=IP:127.0.0.1\n');
-    openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', `/CN=${name}`);
-    // NOTE: a negative number of days is refused by OpenSSL 3.5, so the dates are given.
-    const dates = file === 'expired' ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '1'];
-    openssl('ca', '-batch', '-notext', '-config', 'ca.cnf', '-create_serial', '-cert', `${ca}.pem`, '-keyfile', `${ca}.key`, '-in', `${file}.csr`, '-out', `${file}.pem`, '-extfile', `${file}.ext`, ...dates);
-  }
+  certificates = certificatesIn(dir);
+  for (const name of ['ca', 'other-ca']) certificates.authority(name);
+  for (const name of ['m1', 'm2', 'm3']) certificates.member(name, { name, authority: 'ca' });
+  certificates.member('expired', { name: 'm2', authority: 'ca', days: -1 });
+  certificates.member('foreign', { name: 'm2', authority: 'other-ca' });
+  certificates.member('elsewhere', { name: 'm2', authority: 'ca', ip: '127.0.0.9' });
 });
 afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-function read(file: string): Buffer {
-  return readFileSync(join(dir, file));
-}
-
-/** What a member with this certificate shows and asks for. */
-function security(file: string, ca: string = 'ca'): PeerSecurity {
-  const own = { cert: read(`${file}.pem`), key: read(`${file}.key`), ca: read(`${ca}.pem`) };
-  return { server: own, client: own, memberOf: (socket) => String(socket.getPeerCertificate().subject?.CN ?? '') || null };
+function security(file: string, authority: string = 'ca'): PeerSecurity {
+  return certificates.security(file, authority);
 }
 
 type End = { readonly handle: PeerTransportHandle; readonly got: string[]; readonly lost: string[]; readonly refused: string[]; readonly address: string };
@@ -129,7 +116,7 @@ describe('a member that can not prove who it is gets nothing through', () => {
   test('without any certificate', async () => {
     const a = await member('m1', security('m1'));
     const refused = await new Promise<string>((resolve) => {
-      const socket = connectTls({ host: '127.0.0.1', port: a.handle.port, ca: read('ca.pem') }, () => socket.write('GET /flotilla/peer HTTP/1.1\r\n\r\n'));
+      const socket = connectTls({ host: '127.0.0.1', port: a.handle.port, ca: certificates.read('ca.pem') }, () => socket.write('GET /flotilla/peer HTTP/1.1\r\n\r\n'));
       socket.on('data', (chunk: Buffer) => resolve(`answered ${chunk.toString()}`));
       socket.on('error', (error) => resolve(error.message));
       socket.on('close', () => resolve('closed'));
@@ -155,9 +142,6 @@ describe('a member that can not prove who it is gets nothing through', () => {
   });
 
   test('with a certificate for another address, where it is dialled', async () => {
-    writeFileSync(join(dir, 'elsewhere.ext'), 'subjectAltName=IP:127.0.0.9\n');
-    openssl('x509', '-req', '-in', 'm2.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '1', '-out', 'elsewhere.pem', '-extfile', 'elsewhere.ext');
-    writeFileSync(join(dir, 'elsewhere.key'), read('m2.key'));
     const [a, b] = [await member('m1', security('m1')), await member('m2', security('elsewhere'))];
     a.handle.setPeers(new Map([['m2', b.address]]));
     await Promise.all([sending(a, 'm2', 'hello', () => b.got.length > 0, 700), meanwhile()]);
