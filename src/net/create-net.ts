@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../base/app-error.ts';
-import { formatIp, parseIp } from '../base/cidr.ts';
+import { cidrContains, formatIp, parseCidr, parseIp } from '../base/cidr.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { NodeNetworkState } from '../model/node-network.ts';
@@ -120,7 +120,7 @@ export function createNet(options: NetOptions): Net {
       }),
     hostSubnets: async () => {
       const resolverNets = (await resolvers()).map((ip) => `${formatIp(ip)}/${ip.family === 4 ? 32 : 128}`);
-      return [...new Set([...links.foreignSubnets(), ...resolverNets])].sort();
+      return outermost([...links.foreignSubnets(), ...resolverNets]);
     },
     status: () => ({ stateHash, repairs }),
     close,
@@ -208,6 +208,15 @@ function severalErrors(errors: readonly AppError[]): AppError {
   const [first, ...rest] = errors;
   if (first === undefined || rest.length === 0) return first ?? new AppError({ code: 'BASE_INTERNAL', message: 'no error' });
   return new AppError({ code: first.code, message: errors.map((one) => one.message).join('; '), hint: first.hint });
+}
+
+/** Without those that lie in another: the routes to another instance's containers come and go, its networks stay. */
+function outermost(subnets: readonly string[]): string[] {
+  const all = [...new Set(subnets)].sort().flatMap((text) => {
+    const cidr = parseCidr(text);
+    return cidr === null ? [] : [{ text, cidr }];
+  });
+  return all.filter((one) => !all.some((other) => other.cidr.prefix < one.cidr.prefix && cidrContains(other.cidr, one.cidr))).map((one) => one.text);
 }
 
 function hashOf(state: NodeNetworkState): string {
