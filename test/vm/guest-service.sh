@@ -59,7 +59,7 @@ service() {
   write_deaf
   check 'one that is deaf to SIGTERM' compose /root/deaf up -d
   check 'a note before the reboot' posts_note 'before the reboot'
-  flotilla ps -q | sort >/root/ids.before
+  say "containers $(container_ids)"
   date +%s >/root/rebooted.at
   say "rebooting"
   systemctl reboot

@@ -78,6 +78,8 @@ watch() {  # watch PATTERN: shows the rest of the console until a line fits (0),
 
 off() { kill -9 "$qemu" 2>/dev/null || true; wait "$qemu" 2>/dev/null || true; qemu=; }
 
+ids() { sed -n 's/^vm: containers //p' "$work/console" | tr -d '\r'; }  # that the machine told last
+
 session() {  # session NAME JOB [KERNEL WORDS]: a boot that ends by itself
   echo "== $1 ($accel)"
   local began=$SECONDS
@@ -92,7 +94,7 @@ power_cut() {  # power_cut NAME [KERNEL WORDS]: the machine is killed while the 
   boot before-cut "${2:-}"
   watch '^vm: cut now' || echo "vm: FAILED $1: the machine went off early" | tee -a "$work/all"
   off
-  session "$1, and the boot after it" after-cut "${2:-}"
+  session "$1, and the boot after it" after-cut "${2:-} vm.ids=$(ids)"
 }
 
 reboot() {  # reboot NAME: the machine reboots itself in order, which ends qemu, and boots again from the same disks
@@ -103,7 +105,7 @@ reboot() {  # reboot NAME: the machine reboots itself in order, which ends qemu,
   watch '^vm: nothing more' || true
   off
   echo "== $1: $((SECONDS - began)) s"
-  session "$1, after its reboot" after-reboot
+  session "$1, after its reboot" after-reboot "vm.ids=$(ids)"
 }
 
 plain=init=/usr/local/sbin/plain-init
