@@ -38,7 +38,6 @@ work=$(mktemp -d "$dir/run-XXXXXX")
 qemu=
 cleanup() { if [ -n "$qemu" ]; then kill -9 "$qemu" 2>/dev/null || true; fi; rm -rf "$work"; }
 trap cleanup EXIT
-cp --sparse=always "$dir/$suite.ext4" "$work/root.ext4"
 
 # The second disk: this checkout as it is, its packages, and the images of the registry.
 mkdir -p "$work/flotilla/checkout" "$work/flotilla/demo-images"
@@ -113,6 +112,7 @@ plain=init=/usr/local/sbin/plain-init
 checks=("$@")
 [ ${#checks[@]} -gt 0 ] || checks=(systemd commands powercut plain plain-powercut engine product)
 for check in "${checks[@]}"; do
+  cp --sparse=always "$dir/$suite.ext4" "$work/root.ext4" # each begins on a new machine
   case $check in
     systemd) reboot 'the service' ;;
     commands) session 'commands under systemd' commands ;;
