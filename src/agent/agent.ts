@@ -20,6 +20,7 @@ import { fetchImage, prepareTask } from './prepare.ts';
 import { Reporter } from './report.ts';
 import { memoryFiles } from './secret-file.ts';
 import type { TaskMemory } from './step.ts';
+import { createTurns } from './turns.ts';
 
 export type AgentOptions = {
   readonly engine: Engine;
@@ -57,6 +58,7 @@ export class Agent {
   readonly #driverHost: DriverHost;
   readonly #namespaces = new Set<string>();
   readonly #volumesLeaving = new Set<string>();
+  readonly #turn: () => Promise<void>;
   #assignment: Assignment;
   #unsubscribe: () => void = () => undefined;
   #hostSubnets: readonly string[];
@@ -66,7 +68,8 @@ export class Agent {
     this.#options = options;
     this.#memory = memory;
     this.#assignment = memory.savedAssignment ?? { nodeId: options.facts.nodeId, revision: 0, tasks: [], networks: [], volumes: [] };
-    this.#network = new NodeNetwork({ net: options.net, wish: () => lowerNetwork(this.#assignmentWithNamespaces(), (taskId) => this.#facts(taskId)) });
+    this.#network = new NodeNetwork({ net: options.net, defer: (callback) => options.defer(() => void this.#turn().then(callback)), wish: () => lowerNetwork(this.#assignmentWithNamespaces(), (taskId) => this.#facts(taskId)) });
+    this.#turn = createTurns(options.defer);
     this.#reporter = new Reporter({ session: options.session, nodeId: options.facts.nodeId, defer: options.defer });
     this.#driverHost = this.#hostOf();
     this.#hostSubnets = options.facts.hostSubnets;
@@ -133,18 +136,22 @@ export class Agent {
     for (const id of await this.#options.net.listNamespaces()) this.#namespaces.add(id);
     if (assignment !== null) this.#assign(assignment);
     // A network that can't be made is told of where it matters: to the tasks that need it. The daemon must come up all the same.
-    const applied = this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
+    const applied = this.#network.sync().catch((error: unknown) => this.#notApplied(error));
     if (assignment !== null && assignment.tasks.length > 0) await applied;
   }
 
   /** What a crash left between the making of a namespace and the container in it, once the manager has said what there is to be. */
   #removeStrayNamespaces(): void {
-    const known = new Set([...this.#assignment.tasks, ...[...this.#drivers.values()].map((driver) => driver.assigned)].map((one) => one.task.containerId));
+    const known = this.#knownContainers();
     for (const id of [...this.#namespaces].filter((one) => !known.has(one) && this.#options.engine.containers.get(one) === null)) {
       this.#options.log.info('agent.remove-stray-namespace', { container: id });
       this.#namespaces.delete(id);
       this.#options.net.removeNamespace(id).catch((error: unknown) => this.#options.log.warn('agent.namespace-stays', { container: id, error: String(error) }));
     }
+  }
+
+  #knownContainers(): ReadonlySet<string> {
+    return new Set([...this.#assignment.tasks, ...[...this.#drivers.values()].map((driver) => driver.assigned)].map((one) => one.task.containerId));
   }
 
   #assign(assignment: Assignment): void {
@@ -185,6 +192,8 @@ export class Agent {
   async #removeStranger(containerId: string): Promise<void> {
     try {
       await this.#options.engine.containers.remove(containerId, { force: true, volumes: true });
+      // Its task may have been told of meanwhile, and what it is to live in is there.
+      if (this.#knownContainers().has(containerId)) return;
       this.#namespaces.delete(containerId);
       await this.#options.net.removeNamespace(containerId);
     } catch (error) {
@@ -228,6 +237,7 @@ export class Agent {
       fetch: (assigned, signal) => fetchImage({ engine, assigned, signal, onPull: this.#options.onPull }),
       release: (assigned) => this.#release(assigned),
       networkChanged: () => this.#networkChanged(),
+      leaveNetwork: () => void this.#network.sync().catch((error: unknown) => this.#notApplied(error)),
       networkReady: (assigned) => this.#networkReady(assigned),
       gone: (taskId) => this.#forget(taskId),
       decideRestart: (assigned, container, memory) => this.#decideRestart(assigned, container, memory),
@@ -242,6 +252,7 @@ export class Agent {
       signal,
       onPull: this.#options.onPull,
       makeNetwork: () => this.#ensureNamespace(assigned),
+      turn: this.#turn,
       spec: (networkPath) => {
         const { facts, hostResolvConf, hostsFileOfHost } = this.#options;
         const spec = containerSpecOf(assigned, { assignment: this.#assignment, networkPath, hostname: facts.hostname, hostResolvConf, hostsFileOfHost });
@@ -255,8 +266,11 @@ export class Agent {
   async #ensureNamespace(assigned: AssignedTask): Promise<string | null> {
     const owner = namespaceOwner(assigned, this.#assignment);
     if (owner === null) return null;
-    const { path } = await this.#options.net.createNamespace(owner.task.containerId);
-    this.#namespaces.add(owner.task.containerId);
+    const { path, isNew } = await this.#options.net.createNamespace(owner.task.containerId);
+    if (isNew || !this.#namespaces.has(owner.task.containerId)) {
+      this.#namespaces.add(owner.task.containerId);
+      this.#networkChanged();
+    }
     return path;
   }
 
@@ -264,7 +278,7 @@ export class Agent {
   async #networkReady(assigned: AssignedTask): Promise<void> {
     if ((await this.#ensureNamespace(assigned)) === null) return;
     try {
-      await this.#network.sync();
+      await this.#network.ready();
     } catch (error) {
       if (!isAppError(error) || !portTroubles.has(error.code)) throw error;
       // A port that can't be had is the trouble of the task that asks for it, not of its neighbours.
@@ -287,7 +301,7 @@ export class Agent {
     if (!this.#namespaces.delete(containerId)) return;
     try {
       // First out of the wish, then the namespace: an application in between would miss its own namespace.
-      await this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
+      await this.#network.sync().catch((error: unknown) => this.#notApplied(error));
       await this.#options.net.removeNamespace(containerId);
     } catch (error) {
       // Still ours to take away: the removal is tried again.
@@ -306,7 +320,11 @@ export class Agent {
   }
 
   #networkChanged(): void {
-    this.#network.sync().catch((error: unknown) => this.#options.log.error('agent.network-not-applied', { error: String(error) }));
+    this.#network.changed((error) => this.#notApplied(error));
+  }
+
+  #notApplied(error: unknown): void {
+    this.#options.log.error('agent.network-not-applied', { error: String(error) });
   }
 
   #facts(taskId: string): { isRunning: boolean; isHealthy: boolean } | null {

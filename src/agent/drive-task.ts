@@ -25,6 +25,8 @@ export type DriverHost = {
   readonly release: (assigned: AssignedTask) => Promise<void>;
   /** Names and ports follow what runs. */
   readonly networkChanged: () => void;
+  /** As above, at once. */
+  readonly leaveNetwork: () => void;
   readonly networkReady: (assigned: AssignedTask) => Promise<void>;
   /** Nothing of the task is left on this node. */
   readonly gone: (taskId: string) => void;
@@ -225,7 +227,7 @@ export class TaskDriver {
   async #stop(): Promise<void> {
     this.#begin('stopping');
     // Out of the names and the ports before the signal, so that nothing new arrives while it goes.
-    this.#host.networkChanged();
+    this.#host.leaveNetwork();
     await this.#host.engine.containers.stop(this.#id(), { graceMs: this.#assigned.task.stopGraceMs ?? undefined });
     this.#host.networkChanged();
   }

@@ -1,6 +1,7 @@
 import type { Assignment } from '../model/assignment.ts';
 import type { Log } from '../base/log.ts';
-import { ensureDir, readTextIfThere, writeFileDurable } from '../os/files.ts';
+import { ensureDir, readTextIfThere, writeFileWhole } from '../os/files.ts';
+import { writeQuick } from '../os/quick-files.ts';
 import { type MemoryFiles, SecretFile } from './secret-file.ts';
 import { freshMemory, type TaskMemory } from './step.ts';
 
@@ -21,6 +22,8 @@ export class AgentMemory {
   readonly isNewBoot: boolean;
   readonly #bootId: string;
   #pendingAssignment: Assignment | null = null;
+  #latestAssignment: Assignment | null = null;
+  #writtenAssignment: Assignment | null;
   #isTasksDirty = false;
   #writing: Promise<void> | null = null;
 
@@ -32,6 +35,7 @@ export class AgentMemory {
     this.#tasks = fields.tasks;
     this.#bootId = fields.bootId;
     this.savedAssignment = fields.assignment;
+    this.#writtenAssignment = fields.assignment;
     this.isNewBoot = fields.isNewBoot;
   }
 
@@ -65,8 +69,21 @@ export class AgentMemory {
     }
   }
 
+  /**
+   * A new task is written down before this returns: after a crash, a container whose task nobody here knows of would be taken for a
+   * stranger's. Without the content of its secrets, which follows, the whole is no good, and the manager is waited for.
+   */
   saveAssignment(assignment: Assignment): void {
     this.#pendingAssignment = assignment;
+    this.#latestAssignment = assignment;
+    const known = new Set(this.#writtenAssignment?.tasks.map((one) => one.task.id));
+    if (assignment.tasks.some((one) => !known.has(one.task.id))) {
+      try {
+        this.#keepLatest();
+      } catch (error) {
+        this.#log.error('agent.memory-not-saved', { error: String(error) });
+      }
+    }
     this.#schedule();
   }
 
@@ -79,7 +96,15 @@ export class AgentMemory {
   async #writeAssignment(assignment: Assignment): Promise<void> {
     const contents = new Map(assignment.tasks.flatMap((one) => one.secrets).map((secret) => [secret.id, secret.dataBase64]));
     await this.#secrets.save(contents);
-    await writeFileDurable(`${this.#runDir}/assignment.json`, JSON.stringify(withoutSecrets(assignment)));
+    this.#keepLatest();
+  }
+
+  /** At once, so that no older one can come after it; the disk is not waited for, since the run directory is of this boot. */
+  #keepLatest(): void {
+    const assignment = this.#latestAssignment;
+    if (assignment === null || assignment === this.#writtenAssignment) return;
+    writeQuick(`${this.#runDir}/assignment.json`, JSON.stringify(withoutSecrets(assignment)));
+    this.#writtenAssignment = assignment;
   }
 
   #schedule(): void {
@@ -98,7 +123,7 @@ export class AgentMemory {
     this.#isTasksDirty = false;
     try {
       if (assignment !== null) await this.#writeAssignment(assignment);
-      if (isTasksDirty) await writeFileDurable(`${this.#dir}/tasks.json`, JSON.stringify({ bootId: this.#bootId, tasks: Object.fromEntries(this.#tasks) }));
+      if (isTasksDirty) await writeFileWhole(`${this.#dir}/tasks.json`, JSON.stringify({ bootId: this.#bootId, tasks: Object.fromEntries(this.#tasks) }));
     } catch (error) {
       // A full disk must not stop containers from being started and stopped; what is on disk is then older.
       this.#log.error('agent.memory-not-saved', { error: String(error) });

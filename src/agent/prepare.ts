@@ -13,12 +13,15 @@ export type Preparation = {
   /** Answers where the container's network namespace is; null: the host's. */
   readonly makeNetwork: () => Promise<string | null>;
   readonly spec: (networkPath: string | null) => ContainerSpec;
+  /** Resolves when it is this task's turn to begin its container. */
+  readonly turn: () => Promise<void>;
 };
 
 /** All that can be done ahead of a task's gate: image, volumes, namespace and links, filesystem, container. Each part is idempotent. */
 export async function prepareTask(options: Preparation): Promise<void> {
   const { engine, assigned } = options;
   const [networkPath] = await Promise.all([options.makeNetwork(), fetchImage(options), ensureVolumes(options)]);
+  await options.turn();
   await engine.containers.create(assigned.task.containerId, options.spec(networkPath));
 }
 

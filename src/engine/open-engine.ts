@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { openDiskKeeper } from '../os/disk-keeper.ts';
 import type { Containers, Engine } from './engine.ts';
 import type { Failpoint } from './container/failpoint.ts';
 import { openContainerEngine } from './container/open-containers.ts';
@@ -37,7 +38,8 @@ export type EngineOptions = {
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { dataRoot, clock, random, log } = options;
-  const snapshots = await openSnapshots(join(dataRoot, 'snapshots'));
+  const disk = openDiskKeeper({ clock, log });
+  const snapshots = await openSnapshots(join(dataRoot, 'snapshots'), disk);
   // Images ask who uses them; containers, opened later, know. Until then nothing may be removed, and nobody asks.
   let containers: Containers | null = null;
   const images = await openImages({
@@ -52,11 +54,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   });
   const opened = await openContainerEngine({
     ...options,
+    disk,
     rootfs: {
       image: async (reference) => await images.get(reference),
       mount: async (id, imageId) => {
         // NOTE: an image may be removed by force while a container stands on it; its layers stay, and so does the container.
-        if (!(await snapshots.list()).includes(id)) await snapshots.prepare(id, images.layersOf(imageId));
+        if (!snapshots.has(id)) await snapshots.prepare(id, images.layersOf(imageId));
         return (await snapshots.mount(id)).rootfs;
       },
       remove: async (id) => await snapshots.remove(id),
@@ -71,6 +74,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     info: () => opened.info,
     close: async () => {
       opened.containers.close();
+      await disk.settle();
       await images.close();
     },
   };

@@ -19,15 +19,19 @@ export type ControlAnswer = {
   readonly warnings: readonly Warning[];
 };
 
+/** A decision, and the state that it was taken in. */
+export type CheckedDeployment = { readonly view: View; readonly decision: StackDecision };
+
 export type Warning = { readonly code: string; readonly message: string };
 
 /** The changing half of the API. Errors: those of the decisions (CLUSTER_*) and of the store (MANAGER_*). */
 export type Control = {
   /** Refuses what `deploy` would refuse, with every reason, and changes nothing. */
-  readonly check: (deployment: Deployment) => Promise<void>;
+  readonly check: (deployment: Deployment) => Promise<CheckedDeployment>;
   /** What `deploy` would change now. */
   readonly plan: (deployment: Deployment) => Promise<readonly Change[]>;
-  readonly deploy: (deployment: Deployment) => Promise<ControlAnswer>;
+  /** `checked`: what `check` answered for the same deployment; where nothing has changed since, it is not decided again. */
+  readonly deploy: (deployment: Deployment, checked?: CheckedDeployment) => Promise<ControlAnswer>;
   readonly stop: (options: StopOptions) => Promise<ControlAnswer>;
   readonly start: (options: { readonly projectName: string; readonly services: readonly string[] }) => Promise<ControlAnswer>;
   readonly restart: (options: StopOptions & { readonly withDependents: boolean }) => Promise<ControlAnswer>;
@@ -52,12 +56,13 @@ export function createControl(options: { readonly store: ClusterStore; readonly 
   const plain = (changes: readonly Change[]): { changes: readonly Change[]; services: readonly string[] } => ({ changes, services: servicesOf(changes) });
   return {
     check: async (deployment) => {
-      refuseIfAny(decideStack(store.view(), deployment, dryMakers()));
+      const view = store.view();
+      return { view, decision: refuseIfAny(decideStack(view, deployment, planner.makers)) };
     },
     plan: async (deployment) => refuseIfAny(decideStack(store.view(), deployment, dryMakers())).changes,
-    deploy: async (deployment) => {
+    deploy: async (deployment, checked) => {
       const { answer, revision } = await planner.submit((view, makers) => {
-        const decision = refuseIfAny(decideStack(view, deployment, makers));
+        const decision = checked?.view === view ? checked.decision : refuseIfAny(decideStack(view, deployment, makers));
         return { changes: decision.changes, answer: { services: decision.services, warnings: decision.diagnostics.map(warningOf) } };
       });
       return { revision, ...answer };

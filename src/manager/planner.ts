@@ -30,7 +30,7 @@ export class Planner {
   readonly #store: ClusterStore;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #makers: Makers;
+  readonly makers: Makers;
   readonly #unsubscribe: readonly (() => void)[];
   #queue: Job[] = [];
   #dirty = new Set<string>();
@@ -51,7 +51,7 @@ export class Planner {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#makers = { id: () => randomId(options.random), containerId: () => randomHexId(options.random) };
+    this.makers = { id: () => randomId(options.random), containerId: () => randomHexId(options.random) };
     this.#unsubscribe = [
       options.store.onCommit((commit) => {
         if (this.#isProposing) {
@@ -82,7 +82,7 @@ export class Planner {
       let answer: { readonly value: T } | null = null;
       this.#queue.push({
         run: (draft) => {
-          const decided = decide(draft.view, this.#makers);
+          const decided = decide(draft.view, this.makers);
           draft.apply(decided.changes);
           answer = { value: decided.answer };
         },
@@ -223,7 +223,7 @@ export class Planner {
       }
     });
     try {
-      settleAll(draft, dirty, this.#makers);
+      settleAll(draft, dirty, this.makers);
       return { jobs: open, failure: null };
     } catch (error) {
       return { jobs: open, failure: { error } };

@@ -19,7 +19,7 @@ import { endpointOfAlias } from './link-rules.ts';
 import { createLinks } from './links.ts';
 import type { Net } from './net.ts';
 import { createPortKeeper } from './port-keeper.ts';
-import { kernelPart, reconcile, serveNames } from './reconcile.ts';
+import { aliveEndpoints, kernelPart, reconcile, serveNames } from './reconcile.ts';
 import type { NetParts } from './reconcile.ts';
 
 export type NetOptions = {
@@ -87,7 +87,7 @@ export function createNet(options: NetOptions): Net {
   };
 
   return {
-    createNamespace: (endpointId) => promised(() => ({ path: ensureNamespace(endpointId, pathOf(endpointId)) })),
+    createNamespace: (endpointId) => promised(() => ensureNamespace(endpointId, pathOf(endpointId))),
     removeNamespace: async (endpointId) => {
       removeNetworkNamespace(pathOf(endpointId));
       await removals.add(endpointId);
@@ -96,12 +96,12 @@ export function createNet(options: NetOptions): Net {
     apply: (wished) =>
       queue(async () => {
         const state = checkState(wished);
-        const kernel = kernelPart(parts, wished);
+        const alive = aliveEndpoints(parts, wished);
+        const kernel = kernelPart(wished, alive);
         // The usual change, a container that begins or ends, is one of names: the kernel need not be asked.
         if (kernel === kernelInForce && filter.isUntouched()) {
-          force = state;
-          serveNames(parts, state);
-          stateHash = hashOf(wished);
+          serveNames(parts, state, alive);
+          [force, stateHash] = [state, hashOf(wished)];
           return;
         }
         if (force !== null && !filter.isUntouched()) await repair();
@@ -112,7 +112,7 @@ export function createNet(options: NetOptions): Net {
         stateHash = hashOf(wished);
         if (refused.length > 0) throw severalErrors(refused);
         // NOTE: a namespace may have gone while we waited.
-        if (kernelPart(parts, wished) === kernel) kernelInForce = kernel;
+        if (kernelPart(wished, aliveEndpoints(parts, wished)) === kernel) kernelInForce = kernel;
       }),
     checkPortsFree: (list) =>
       promised(() => {
@@ -152,15 +152,15 @@ function startAudit(clock: Clock, look: (isFull: boolean) => void): () => void {
   return () => stop();
 }
 
-function ensureNamespace(endpointId: string, path: string): string {
-  if (isNetworkNamespace(path)) return path;
+function ensureNamespace(endpointId: string, path: string): { readonly path: string; readonly isNew: boolean } {
+  if (isNetworkNamespace(path)) return { path, isNew: false };
   removeNetworkNamespace(path);
   try {
     createNetworkNamespace(path, prepareNamespace);
   } catch (cause) {
     throw new AppError({ code: 'NET_NAMESPACE', message: `the network namespace of ${endpointId} could not be made: ${String(cause)}`, cause });
   }
-  return path;
+  return { path, isNew: true };
 }
 
 /** One after the other; a failure is its caller's and stops nobody else. */

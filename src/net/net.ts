@@ -8,9 +8,9 @@ import type { NodeNetworkState } from '../model/node-network.ts';
 export type Net = {
   /**
    * Makes a named network namespace for a container, with loopback up, before the container exists. Idempotent.
-   * Answers the path to give to the runtime. Errors: NET_NAMESPACE.
+   * Answers the path to give to the runtime, and whether there was none. Errors: NET_NAMESPACE.
    */
-  readonly createNamespace: (endpointId: string) => Promise<{ readonly path: string }>;
+  readonly createNamespace: (endpointId: string) => Promise<{ readonly path: string; readonly isNew: boolean }>;
   /** Removes it and its links. Idempotent. */
   readonly removeNamespace: (endpointId: string) => Promise<void>;
   /** Endpoints that have a namespace now, sorted: after a crash, what the state doesn't know is to be removed. */

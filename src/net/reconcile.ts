@@ -51,20 +51,25 @@ export async function reconcile(parts: NetParts, whole: CheckedState): Promise<{
   return { changes: rules.removed.length + rules.added.length + (rules.wasMade ? 1 : 0) + linkChanges, refused: refused.map((one) => one.error) };
 }
 
+/** The endpoints of a state that have a namespace now. */
+export function aliveEndpoints(parts: Pick<NetParts, 'pathOf'>, wished: NodeNetworkState): ReadonlySet<string> {
+  return new Set(wished.endpoints.map((one) => one.id).filter((id) => isNetworkNamespace(parts.pathOf(id))));
+}
+
 /**
  * What the kernel is made of in a state, as a text: states of one text differ at most in names, which the kernel does not know.
  * An endpoint whose namespace comes or goes changes it.
  */
-export function kernelPart(parts: Pick<NetParts, 'pathOf'>, wished: NodeNetworkState): string {
+export function kernelPart(wished: NodeNetworkState, alive: ReadonlySet<string>): string {
   const endpoints = wished.endpoints
-    .filter((one) => isNetworkNamespace(parts.pathOf(one.id)))
+    .filter((one) => alive.has(one.id))
     .map((one) => [one.id, one.attachments.map(({ networkId, interfaceName, ip, ip6, mac, isDefaultRoute }) => [networkId, interfaceName, ip, ip6, mac, isDefaultRoute])]);
   return JSON.stringify([wished.networks, endpoints, wished.publishedPorts]);
 }
 
 /** The names of a state whose kernel part is in force. */
-export function serveNames(parts: NetParts, whole: CheckedState): void {
-  parts.dns.serve(buildNameTable({ ...whole, endpoints: whole.endpoints.filter((one) => isNetworkNamespace(parts.pathOf(one.id))) }));
+export function serveNames(parts: NetParts, whole: CheckedState, alive: ReadonlySet<string>): void {
+  parts.dns.serve(buildNameTable({ ...whole, endpoints: whole.endpoints.filter((one) => alive.has(one.id)) }));
 }
 
 async function reconcileLinks(parts: NetParts, state: CheckedState): Promise<number> {

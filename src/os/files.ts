@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorName } from './libc.ts';
 
@@ -9,6 +9,12 @@ import { errorName } from './libc.ts';
  * Readers of the same path see the old content or the new, never a mixture.
  */
 export async function writeFileDurable(path: string, content: Uint8Array | string, mode: number = 0o600): Promise<void> {
+  await writeFileWhole(path, content, mode);
+  await syncDir(dirname(path));
+}
+
+/** As above, but a crash of the machine may bring the old content back. */
+export async function writeFileWhole(path: string, content: Uint8Array | string, mode: number = 0o600): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     const file = await open(temporary, 'wx', mode);
@@ -25,7 +31,6 @@ export async function writeFileDurable(path: string, content: Uint8Array | strin
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncDir(dirname(path));
 }
 
 /** The names that `writeFileDurable` leaves behind when the process dies in it. */
@@ -61,10 +66,6 @@ export async function ensureDir(dir: string, mode: number = 0o700): Promise<void
 
 export async function setMode(path: string, mode: number): Promise<void> {
   await chmod(path, mode);
-}
-
-export async function changeOwnerOf(path: string, uid: number, gid: number): Promise<void> {
-  await chown(path, uid, gid);
 }
 
 export async function readFileIfThere(path: string): Promise<Buffer | null> {

@@ -66,10 +66,14 @@ export function removeNetworkNamespace(path: string): void {
   rmSync(path, { force: true });
 }
 
+/** All namespaces are files of one file system of the kernel's. */
+let namespaceDevice: number | undefined;
+
 /** True where a live namespace is mounted at `path`; a file left over from before a reboot is none. */
 export function isNetworkNamespace(path: string): boolean {
   try {
-    return statSync(path).dev === statSync(here).dev;
+    namespaceDevice ??= statSync(here).dev;
+    return statSync(path).dev === namespaceDevice;
   } catch (error) {
     if (errorName(error) === 'ENOENT' || errorName(error) === 'ENOTDIR') return false;
     throw error;

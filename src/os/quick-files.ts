@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, truncateSync, unlinkSync, writeFileSync, writeSync, closeSync, constants, realpathSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, truncateSync, unlinkSync, writeFileSync, writeSync, closeSync, constants, realpathSync } from 'node:fs';
 import { errorName } from './libc.ts';
 
 /**
@@ -9,6 +9,11 @@ export function writeQuick(path: string, content: Uint8Array | string, mode: num
   const temporary = `${path}.new`;
   writeFileSync(temporary, content, { mode });
   renameSync(temporary, path);
+}
+
+/** As `writeQuick`, for a path that nobody reads yet: a death of this process may leave it empty or cut. */
+export function writeFresh(path: string, content: Uint8Array | string, mode: number = 0o600): void {
+  writeFileSync(path, content, { mode });
 }
 
 /** Overwrites the content and keeps the file itself, which is mounted elsewhere. */
@@ -33,6 +38,20 @@ export function readBytesQuick(path: string): Uint8Array | null {
 
 export function makeDirQuick(path: string, mode: number = 0o700): void {
   mkdirSync(path, { recursive: true, mode });
+}
+
+/** A directory with this mode whatever the umask; one that is there takes it too. */
+export function makeDirExact(path: string, mode: number, owner: { readonly uid: number; readonly gid: number } | null = null): void {
+  mkdirSync(path, { recursive: true, mode });
+  const facts = statSync(path);
+  if (owner !== null && (facts.uid !== owner.uid || facts.gid !== owner.gid)) chownSync(path, owner.uid, owner.gid);
+  if ((facts.mode & 0o7777) !== mode) chmodSync(path, mode);
+}
+
+/** Of the path itself, a symlink is not followed; null where there is nothing. */
+export function ownerAndMode(path: string): { readonly mode: number; readonly uid: number; readonly gid: number } | null {
+  const facts = lstatSync(path, { throwIfNoEntry: false });
+  return facts === undefined ? null : { mode: facts.mode & 0o7777, uid: facts.uid, gid: facts.gid };
 }
 
 export function removeQuick(path: string): void {

@@ -32,7 +32,7 @@ function driven(): { driver: TaskDriver; wish: (desired: TaskDesired) => void; e
     prepare: () => new Promise((resolve, reject) => (end = (error) => (error === null ? resolve() : reject(error)))),
     fetch: async () => undefined,
     release: async () => undefined,
-    networkChanged: () => undefined,
+    networkChanged: () => undefined, leaveNetwork: () => undefined,
     networkReady: async () => undefined,
     gone: () => void (gone = true),
     decideRestart: () => null,
@@ -87,7 +87,7 @@ describe('a start by the policy that fails', () => {
       engine, log: silentLog,
       clock: { nowMs: () => 1000, monotonicMs: () => 1, sleep: () => new Promise(() => undefined), after: (ms, fn) => { const timer = { ms, fn, isDue: true }; timers.push(timer); return () => (timer.isDue = false); } },
       memory: () => memory, setMemory: (_id, next) => void (memory = next), tell: (_id, status) => void told.push(status),
-      prepare: async () => undefined, fetch: async () => undefined, release: async () => undefined, networkChanged: () => undefined, networkReady: async () => undefined, gone: () => undefined,
+      prepare: async () => undefined, fetch: async () => undefined, release: async () => undefined, networkChanged: () => undefined, leaveNetwork: () => undefined, networkReady: async () => undefined, gone: () => undefined,
       decideRestart: (_assigned, container, { history }) => decideRestart({ policy, exitCode: container.exitCode ?? 0, ranMs: (container.finishedMs ?? 0) - (container.startedMs ?? 0), history, jitter: 0 }),
     }, { ...assigned, task: { ...assigned.task, desired: 'running' } });
     driver.kick();

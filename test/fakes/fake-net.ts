@@ -33,8 +33,9 @@ export function createFakeNet(options: { readonly hostSubnets?: readonly string[
   return {
     createNamespace: async (endpointId) => {
       const path = pathOf(endpointId);
+      const isNew = !namespaces.has(endpointId);
       namespaces.add(endpointId);
-      return { path };
+      return { path, isNew };
     },
     removeNamespace: async (endpointId) => {
       pathOf(endpointId);

@@ -31,8 +31,9 @@ export function netContract(name: string, host: () => ContractHost): void {
 
     test('a namespace is made once, listed, and removed once, however often one asks', () =>
       withNet(async (net) => {
-        const { path } = await net.createNamespace('e1');
-        expect(await net.createNamespace('e1')).toEqual({ path });
+        const { path, isNew } = await net.createNamespace('e1');
+        expect(isNew).toBe(true);
+        expect(await net.createNamespace('e1')).toEqual({ path, isNew: false });
         expect(path.endsWith('/e1')).toBe(true);
         await net.createNamespace('e0');
         expect(await net.listNamespaces()).toEqual(['e0', 'e1']);

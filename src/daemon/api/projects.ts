@@ -51,10 +51,10 @@ export function projectRoutes(door: ProjectDoor): readonly Route[] {
 /** Whatever can be known to fail is tried first: images are fetched and ports looked at before anything is changed. */
 async function* up(door: ProjectDoor, request: ApiRequest, deployment: Deployment, goal: Goal, timeoutMs: number | null): AsyncGenerator<ChangeEvent, void, undefined> {
   await door.refreshHost();
-  await door.control.check(deployment);
+  const checked = await door.control.check(deployment);
   yield* preflight(door.preflight, deployment, request.signal);
   const recreate = await movedImages(door, deployment);
-  yield* follow(door, request, deployment.project.name, goal, timeoutMs, () => door.control.deploy({ ...deployment, options: { ...deployment.options, recreate } }));
+  yield* follow(door, request, deployment.project.name, goal, timeoutMs, () => door.control.deploy({ ...deployment, options: { ...deployment.options, recreate } }, recreate.length === 0 ? checked : undefined));
 }
 
 /** Services with a container of another image than its name now means: it was pulled again since. */

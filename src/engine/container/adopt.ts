@@ -8,7 +8,7 @@ import { destroyRun } from './clear-run.ts';
 import { newEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import type { EngineContext } from './engine-context.ts';
-import { recordExit, writeState } from './exits.ts';
+import { recordExit, withNotes, writeState } from './exits.ts';
 import { hasMonitor } from './launch.ts';
 import { decodeSpec } from './stored-spec.ts';
 import { parseState } from './stored-state.ts';
@@ -63,7 +63,7 @@ function readEntry(context: EngineContext, id: string, state: StoredState): Entr
     readBytesQuick(isSecret ? layout.secret(id, index) : layout.file(id, index)),
   );
   if (decoded === null) return null;
-  const entry = newEntry(id, decoded.spec, state);
+  const entry = newEntry(id, decoded.spec, withNotes(context, id, state));
   entry.missingSecrets = decoded.missing;
   return entry;
 }
@@ -93,7 +93,7 @@ async function settleRun(context: EngineContext, entry: Entry): Promise<void> {
 export const lostExitCode = 255;
 
 /**
- * Everything of a container that is half made or half removed. Its volumes are made while its spec is on the way to the disk: those
+ * Everything of a container that is half made or half removed. Its spec may have been lost while its volumes are there: those
  * of a container that died before it got there are known by the state alone.
  */
 async function removeEverything(context: EngineContext, id: string, state: StoredState | null): Promise<void> {

@@ -18,7 +18,7 @@ import type { EngineContext } from './engine-context.ts';
 import { infoOf, isRunning } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { execInContainer } from './exec.ts';
-import { readExit, recordExit, writeState } from './exits.ts';
+import { noteStarted, noteWanted, readExit, recordExit, writeState } from './exits.ts';
 import { keyedLock } from './keyed-lock.ts';
 import { hasMonitor, launch } from './launch.ts';
 import { prepareLaunch } from './prepare.ts';
@@ -74,6 +74,7 @@ class Room {
   #stopWatching: () => void = () => undefined;
   #stopSweeping: () => void = () => undefined;
   #sweeps = 0;
+  #isClosed = false;
 
   constructor(context: EngineContext, entries: Map<string, Entry>) {
     this.#context = context;
@@ -104,6 +105,7 @@ class Room {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#stopWatching();
     this.#stopSweeping();
     this.#health.close();
@@ -157,7 +159,7 @@ class Room {
         begin: async (made) => {
           this.#entries.set(id, made);
           if (looksAround(made)) await makeAhead(this.#context, made);
-          else await this.#launch(made);
+          else await this.#launch(made, (state) => (made.state = state));
         },
         forget: () => this.#entries.delete(id),
       });
@@ -177,7 +179,7 @@ class Room {
     }
     // A process that waited since before may have died unseen; a fresh one is made then, once.
     for (let attempt = 0; ; attempt += 1) {
-      if (!entry.isLaunched) await this.#launch(entry);
+      if (!entry.isLaunched) await this.#launch(entry, (state) => writeState(this.#context, entry, state));
       const outcome = await this.#release(entry);
       if (outcome) return infoOf(entry);
       await destroyRun(this.#context, entry.id);
@@ -190,7 +192,7 @@ class Room {
     const { layout, runtime, clock, failpoint } = this.#context;
     const run = entry.state.run;
     if (run === null) return false;
-    writeState(this.#context, entry, { ...entry.state, run: { ...run, wanted: true } });
+    noteWanted(this.#context, entry, run);
     failpoint('start:requested');
     const outcome = await runtime.release(layout.runtimeState(entry.id), AbortSignal.timeout(releaseMsMax));
     failpoint('start:released');
@@ -201,7 +203,8 @@ class Room {
     const startedMs = clock.nowMs();
     const now = entry.state.run;
     // NOTE: a very short program may be over, and seen to be over, by now.
-    if (now !== null) writeState(this.#context, entry, { ...entry.state, run: { ...now, startedMs: Math.min(startedMs, now.finishedMs ?? startedMs) } });
+    if (now !== null && now.finishedMs === null) noteStarted(this.#context, entry, now, startedMs);
+    this.#context.disk.keep([layout.state(entry.id)], () => this.#saveRun(entry));
     failpoint('start:recorded');
     this.emit({ kind: 'started', containerId: entry.id, timeMs: startedMs, pid: run.pid });
     entry.health = 'none';
@@ -211,7 +214,13 @@ class Room {
     return true;
   }
 
-  async #launch(entry: Entry): Promise<void> {
+  /** What was noted of a run beside its bundle, for after a reboot. An end has been written by itself. */
+  #saveRun(entry: Entry): void {
+    if (!this.#isClosed && this.#entries.get(entry.id) === entry && entry.state.phase === 'ready' && isRunning(entry)) writeState(this.#context, entry, entry.state);
+  }
+
+  /** In: who keeps the state with the new run, before anyone may see it. */
+  async #launch(entry: Entry, record: (state: Entry['state']) => void): Promise<void> {
     const { rootfs, failpoint, bootId } = this.#context;
     await this.#cleaning.get(entry.id);
     await this.#launchSlot();
@@ -224,7 +233,7 @@ class Room {
       const process = await launch(this.#context, entry, config);
       rotateLogs({ path: this.#context.layout.log(entry.id), filesMax: entry.spec.logging.maxFiles });
       failpoint('launch:created');
-      writeState(this.#context, entry, { ...entry.state, run: { bootId, wanted: false, startedMs: null, finishedMs: null, exitCode: null, oomKilled: false, ...process } });
+      record({ ...entry.state, run: { bootId, wanted: false, startedMs: null, finishedMs: null, exitCode: null, oomKilled: false, ...process } });
       entry.isLaunched = true;
       failpoint('launch:recorded');
     } catch (error) {

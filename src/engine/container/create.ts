@@ -1,9 +1,9 @@
 import { AppError } from '../../base/app-error.ts';
 import { randomHexId } from '../../base/ids.ts';
 import type { ContainerSpec, InjectedFile } from '../../model/container-spec.ts';
-import { syncDir, removeTree, writeFileDurable } from '../../os/files.ts';
+import { removeTree } from '../../os/files.ts';
 import { listMounts, mount, mountFlags } from '../../os/mount.ts';
-import { isOnTmpfs, makeDirQuick, removeQuick, setOwnerAndMode, writeQuick } from '../../os/quick-files.ts';
+import { isOnTmpfs, makeDirQuick, removeQuick, setOwnerAndMode, writeFresh, writeQuick } from '../../os/quick-files.ts';
 import { anonymousLabel, slotLabel, targetLabel } from '../volume/local-volumes.ts';
 import { destroyRun } from './clear-run.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -19,8 +19,11 @@ const secretsBytesMax = 256 * 1024 * 1024;
 export type Entering = { readonly begin: (entry: Entry) => Promise<void>; readonly forget: () => void };
 
 /**
- * Makes a container: directory, state `creating`, volumes, files, the runtime's process, and last the state `ready`, durably.
+ * Makes a container: directory, state `creating`, volumes, files, the runtime's process, and last the state `ready`.
  * Whatever fails on the way, or a death of this process, leaves nothing (at the latest after the next `open`).
+ *
+ * The disk is not waited for: what a machine that dies in the next moment loses of a container, the next `open` removes, and whoever
+ * wished for it (the store, which is on the disk by then) has it made again. Files that came to the disk half are seen to be such.
  */
 export async function createContainer(context: EngineContext, id: string, wanted: ContainerSpec, entering: Entering): Promise<Entry> {
   const { layout, failpoint } = context;
@@ -36,18 +39,17 @@ export async function createContainer(context: EngineContext, id: string, wanted
   try {
     makeDirQuick(layout.container(id));
     failpoint('create:dir');
-    writeQuick(layout.state(id), JSON.stringify(state));
+    // Only volumes that are named nowhere else are lost to a container without a state.
+    if (state.anonymousVolumes.length > 0) writeQuick(layout.state(id), JSON.stringify(state));
     failpoint('create:state');
-    // The disk is waited for while the runtime works.
-    const [spoken, launched] = await Promise.allSettled([writeFileDurable(layout.spec(id), encodeSpec(spec)), makeParts(context, entry, entering.begin)]);
-    if (launched.status === 'rejected') throw launched.reason;
-    if (spoken.status === 'rejected') throw spoken.reason;
+    writeFresh(layout.spec(id), encodeSpec(spec));
     failpoint('create:spec');
+    await makeParts(context, entry, entering.begin);
     // Inherited volumes are its own from here on; a failure before leaves them for the next attempt.
     const used = new Set([...entry.spec.mounts.flatMap((one) => (one.kind === 'volume' ? [one.volumeName] : [])), ...state.imageVolumes.map((one) => one.volumeName)]);
     entry.state = { ...entry.state, phase: 'ready', anonymousVolumes: [...state.anonymousVolumes, ...[...inherited.values()].filter((name) => used.has(name))] };
-    await writeFileDurable(layout.state(id), JSON.stringify(entry.state));
-    await syncDir(layout.containers);
+    writeQuick(layout.state(id), JSON.stringify(entry.state));
+    context.disk.keep([layout.spec(id), layout.state(id), layout.container(id), layout.containers]);
     failpoint('create:ready');
     return entry;
   } catch (error) {
@@ -122,7 +124,7 @@ function writeFiles(context: EngineContext, entry: Entry, isWanted: (file: Injec
   entry.spec.files.forEach((file, index) => {
     if (!isWanted(file)) return;
     const path = file.isSecret ? layout.secret(entry.id, index) : layout.file(entry.id, index);
-    writeQuick(path, file.content);
+    writeFresh(path, file.content);
     setOwnerAndMode(path, { uid: file.uid, gid: file.gid }, file.mode);
   });
 }

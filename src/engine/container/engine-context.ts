@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { CgroupLayout } from '../../os/cgroup.ts';
+import type { DiskKeeper } from '../../os/disk-keeper.ts';
 import type { LocalVolumes } from '../volume/local-volumes.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Layout } from './layout.ts';
@@ -19,6 +20,7 @@ export type EngineContext = {
   readonly bootId: string;
   readonly rootfs: RootfsSource;
   readonly volumes: LocalVolumes;
+  readonly disk: DiskKeeper;
   /** null where the runtime takes no compiled filters. */
   readonly filters: FilterCache | null;
   readonly clock: Clock;

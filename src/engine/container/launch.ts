@@ -1,7 +1,7 @@
 import { AppError } from '../../base/app-error.ts';
 import { commandLineOf, processId } from '../../os/process-handle.ts';
 import type { ProcessId } from '../../os/process-handle.ts';
-import { makeDirQuick, readQuick, writeQuick } from '../../os/quick-files.ts';
+import { makeDirQuick, readQuick, writeFresh } from '../../os/quick-files.ts';
 import { spawnAway } from '../../os/spawn-away.ts';
 import type { Away } from '../../os/spawn-away.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -22,7 +22,7 @@ export async function launch(context: EngineContext, entry: Entry, config: OciCo
   const bundle = layout.bundle(entry.id);
   makeDirQuick(bundle);
   makeDirQuick(layout.logs(entry.id));
-  writeQuick(`${bundle}/config.json`, JSON.stringify(withFilter(context, config)));
+  writeFresh(`${bundle}/config.json`, JSON.stringify(withFilter(context, config)));
   context.failpoint('launch:config');
   const complaints = `${bundle}/complaints`;
   const monitor = startMonitor(context, entry, complaints);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
  *                             /files/<n>   injected files, mounted into the container
  *                             /logs/       container.log, container.log.1 …
  *     runRoot/boot                         the boot that everything below belongs to
- *            /bundles/<id>/                config.json, pid, conmon.pid, ctl: for one run of the container
+ *            /bundles/<id>/                config.json, pid, conmon.pid, ctl, wanted, started: for one run of the container
  *            /state/<id>/                  the runtime's own
  *            /exits/<id>                   the exit code, written by the monitor
  *            /filters/<hash>               compiled seccomp filters
@@ -34,6 +34,8 @@ export function layoutOf(roots: { readonly dataRoot: string; readonly runRoot: s
     bundles: join(runRoot, 'bundles'),
     bundle: (id: string): string => join(runRoot, 'bundles', id),
     monitorPid: (id: string): string => join(runRoot, 'bundles', id, 'conmon.pid'),
+    wanted: (id: string): string => join(runRoot, 'bundles', id, 'wanted'),
+    started: (id: string): string => join(runRoot, 'bundles', id, 'started'),
     runtimeRoot: join(runRoot, 'state'),
     runtimeState: (id: string): string => join(runRoot, 'state', id),
     exits: join(runRoot, 'exits'),

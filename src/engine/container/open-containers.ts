@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { cgroupLayout } from '../../os/cgroup.ts';
+import type { DiskKeeper } from '../../os/disk-keeper.ts';
 import { bootId, grantableCapabilities, kernelVersion, lastCapability, thermalPaths } from '../../os/machine.ts';
 import { makeDirQuick } from '../../os/quick-files.ts';
 import type { EngineInfo, Volumes } from '../engine.ts';
@@ -27,6 +28,7 @@ export type ContainerEngineOptions = {
   readonly cgroupParent: string;
   readonly runtime: RuntimeChoice;
   readonly rootfs: RootfsSource;
+  readonly disk: DiskKeeper;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -55,6 +57,7 @@ export async function openContainerEngine(options: ContainerEngineOptions): Prom
       bootId: options.bootId ?? bootId(),
       rootfs: options.rootfs,
       volumes,
+      disk: options.disk,
       filters: runtime.name === 'crun' ? filterCache(layout.filters, runtime.version) : null,
       clock: options.clock,
       random: options.random,

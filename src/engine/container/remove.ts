@@ -1,7 +1,7 @@
 import { removeTree, writeFileDurable } from '../../os/files.ts';
 import { unmountAll } from '../../os/mount.ts';
 import { signalProcess } from '../../os/process-handle.ts';
-import { removeQuick } from '../../os/quick-files.ts';
+import { removeQuick, writeQuick } from '../../os/quick-files.ts';
 import { clearFinishedRun, destroyRun } from './clear-run.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { Entry } from './entry.ts';
@@ -9,7 +9,7 @@ import type { Entry } from './entry.ts';
 const exitMsMax = 2000;
 const kill = 9;
 
-/** Removes a container; from the durable mark on it is gone for everyone, and a death of this process only delays the rest. */
+/** Removes a container; from the mark on it is gone for everyone, and a death of this process only delays the rest. */
 export async function removeContainer(
   context: EngineContext,
   entry: Entry,
@@ -20,11 +20,9 @@ export async function removeContainer(
   failpoint('remove:begin');
   const marked = { ...entry.state, phase: 'removing' as const, anonymousVolumes: options.volumes ? entry.state.anonymousVolumes : [] };
   const anonymous = marked.anonymousVolumes;
-  // The disk is waited for while the container ends.
-  const mark = writeFileDurable(layout.state(id), JSON.stringify(marked));
   entry.state = marked;
   const ended = options.end();
-  await mark;
+  await mark(context, entry, { hasVolumes: entry.spec.mounts.length > 0 || marked.imageVolumes.length > 0 });
   failpoint('remove:marked');
   await ended;
   failpoint('remove:killed');
@@ -43,6 +41,17 @@ export async function removeContainer(
   failpoint('remove:secrets');
   await removeTree(layout.container(id));
   failpoint('remove:dir');
+}
+
+/**
+ * Without volumes the disk is not waited for: a machine that dies now has the container again, as one that nobody wishes for, and it is
+ * removed as such. One with volumes would take those along that its successor has inherited.
+ */
+async function mark(context: EngineContext, entry: Entry, facts: { readonly hasVolumes: boolean }): Promise<void> {
+  const path = context.layout.state(entry.id);
+  const text = JSON.stringify(entry.state);
+  if (facts.hasVolumes) await writeFileDurable(path, text);
+  else writeQuick(path, text);
 }
 
 /** A process that waits to be started is ended; the monitor tells of it as of any other. */

@@ -11,6 +11,7 @@ import type { ImageConfig, ImageInfo } from '../../../src/model/container.ts';
 import { openContainerEngine } from '../../../src/engine/container/open-containers.ts';
 import type { ContainerEngineOptions } from '../../../src/engine/container/open-containers.ts';
 import type { RootfsSource } from '../../../src/engine/container/rootfs-source.ts';
+import { openDiskKeeper } from '../../../src/os/disk-keeper.ts';
 import { mount, unmountAll } from '../../../src/os/mount.ts';
 
 export const realClock: Clock = {
@@ -116,6 +117,7 @@ export async function openTestEngine(roots: TestRoots, more: Partial<ContainerEn
   return await openContainerEngine({
     ...roots,
     runtime: runtimeChoice(),
+    disk: openDiskKeeper({ clock: realClock, log: stderrLog }),
     rootfs: treeRootfs({ root: roots.dataRoot, lower: lower ?? busyboxTree(), ...(image === undefined ? {} : { image }) }),
     clock: realClock,
     random: realRandom,

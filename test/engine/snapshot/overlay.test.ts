@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSnapshots } from '../../../src/engine/snapshot/overlay.ts';
+import type { DiskKeeper } from '../../../src/os/disk-keeper.ts';
 import { listMounts } from '../../../src/os/mount.ts';
+
+const noDisk: DiskKeeper = { keep: () => undefined, settle: async () => undefined };
 
 let dir = '';
 beforeEach(() => {
@@ -26,17 +29,28 @@ const why = canMount ? '' : ' (left out: mounting needs root)';
 
 describe('what needs no mount', () => {
   test('a snapshot that a crash left without its record is removed at the next start', async () => {
-    const first = await openSnapshots(join(dir, 'root'));
+    const first = await openSnapshots(join(dir, 'root'), noDisk);
     await first.prepare('whole', [layer('a')]);
     mkdirSync(join(dir, 'root', 'containers', 'half', 'upper'), { recursive: true });
     mkdirSync(join(dir, 'root', 'trash', 'old'));
-    const second = await openSnapshots(join(dir, 'root'));
+    const second = await openSnapshots(join(dir, 'root'), noDisk);
     expect(await second.list()).toEqual(['whole']);
     expect(readdirSync(join(dir, 'root', 'trash'))).toEqual([]);
   });
 
+  test('a record that the machine lost a part of is none', async () => {
+    const whole = await openSnapshots(join(dir, 'root'), noDisk);
+    for (const id of ['empty', 'cut', 'whole', 'older']) await whole.prepare(id, [layer('a'), layer('b')]);
+    const record = (id: string): string => join(dir, 'root', 'containers', id, 'layers');
+    const text = readFileSync(record('whole'), 'utf8');
+    writeFileSync(record('empty'), '');
+    writeFileSync(record('cut'), text.slice(0, text.length - 5));
+    writeFileSync(record('older'), text.trimEnd() + '\n');
+    expect(await (await openSnapshots(join(dir, 'root'), noDisk)).list()).toEqual(['older', 'whole']);
+  });
+
   test('preparing twice is preparing once, and the layers in use are told', async () => {
-    const snapshots = await openSnapshots(join(dir, 'root'));
+    const snapshots = await openSnapshots(join(dir, 'root'), noDisk);
     const a = layer('a');
     const first = await snapshots.prepare('one', [a]);
     writeFileSync(join(dir, 'root', 'containers', 'one', 'upper', 'kept'), '');
@@ -46,12 +60,12 @@ describe('what needs no mount', () => {
   });
 
   test('an id that is a path is refused', async () => {
-    const snapshots = await openSnapshots(join(dir, 'root'));
+    const snapshots = await openSnapshots(join(dir, 'root'), noDisk);
     for (const id of ['../x', '', '.', '..', 'a/b']) await expect(snapshots.prepare(id, [])).rejects.toMatchObject({ code: 'ENGINE_SNAPSHOT_FAILED' });
   });
 
   test('a container without a file system says so; removing what is not there is no error', async () => {
-    const snapshots = await openSnapshots(join(dir, 'root'));
+    const snapshots = await openSnapshots(join(dir, 'root'), noDisk);
     await expect(snapshots.mount('none')).rejects.toMatchObject({ code: 'ENGINE_SNAPSHOT_FAILED' });
     await snapshots.remove('none');
   });
@@ -59,7 +73,7 @@ describe('what needs no mount', () => {
 
 describe(`mounted${why}`, () => {
   test.skipIf(!canMount)('the upper layers hide the lower, writes go to the container alone, a second mount changes nothing', async () => {
-    const snapshots = await openSnapshots(join(dir, 'root'));
+    const snapshots = await openSnapshots(join(dir, 'root'), noDisk);
     const layers = [layer('a'), layer('b')];
     chmodSync(layers[1] ?? '', 0o711);
     await snapshots.prepare('one', layers);
@@ -81,7 +95,7 @@ describe(`mounted${why}`, () => {
   });
 
   test.skipIf(!canMount)('more layers than a page of options can name are mounted all the same', async () => {
-    const snapshots = await openSnapshots(join(dir, 'a-root,with:marks'));
+    const snapshots = await openSnapshots(join(dir, 'a-root,with:marks'), noDisk);
     const names = Array.from({ length: 150 }, (_, index) => `layer-${String(index).padStart(3, '0')}`);
     await snapshots.prepare('many', names.map(layer));
     try {
@@ -93,7 +107,7 @@ describe(`mounted${why}`, () => {
   });
 
   test.skipIf(!canMount)('an image that has one layer twice, or none, mounts', async () => {
-    const snapshots = await openSnapshots(join(dir, 'root'));
+    const snapshots = await openSnapshots(join(dir, 'root'), noDisk);
     const [a, b] = [layer('a'), layer('b')];
     await snapshots.prepare('twice', [a, b, a]);
     await snapshots.prepare('none', []);
