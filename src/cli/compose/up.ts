@@ -70,7 +70,9 @@ function checkFlags(options: Options): void {
   });
   if (options['forceRecreate'] === true && options['recreate'] === false) throw usage('--force-recreate and --no-recreate are incompatible');
   const isDetached = options['detach'] === true;
-  for (const name of ['abortOnContainerExit', 'abortOnContainerFailure', 'exitCodeFrom']) {
+  if (options['alwaysRecreateDeps'] === true && options['recreate'] === false) throw usage('--always-recreate-deps and --no-recreate are incompatible');
+  if (options['abortOnContainerExit'] === true && options['abortOnContainerFailure'] === true) throw usage('--abort-on-container-exit and --abort-on-container-failure are incompatible');
+  for (const name of ['abortOnContainerExit', 'abortOnContainerFailure', 'exitCodeFrom', 'attach', 'attachDependencies']) {
     if (options[name] !== undefined && (isDetached || options['wait'] === true)) throw usage(`--detach and --wait cannot be combined with --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }
 }

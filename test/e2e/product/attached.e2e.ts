@@ -43,6 +43,7 @@ describe('whose output is shown', () => {
     const up = attach(args, cwd);
     await eventually(() => up.out(), (text) => shown.every((name) => text.includes(`from ${name}`)), 20_000);
     await eventually(async () => (await states(cwd)).filter((one) => one.includes('running')).length, (count) => count === (args.includes('three' as never) ? 2 : 4), 20_000);
+    await states(cwd);
     up.child.kill('SIGINT');
     expect(await up.ended).toBe(0);
     expect(up.out().split('\n').flatMap((line) => /from (\w+)/.exec(line)?.[1] ?? []).sort()).toEqual([...shown].sort());
@@ -106,8 +107,12 @@ describe('what ends it, and its exit code', () => {
     await down(cwd);
   });
   test('--detach is not for those who wait', async () => {
-    for (const flag of ['--abort-on-container-exit', '--abort-on-container-failure', '--exit-code-from=one']) {
+    for (const flag of ['--abort-on-container-exit', '--abort-on-container-failure', '--exit-code-from=one', '--attach=one', '--attach-dependencies']) {
       expect((await run(`{one: ${says('x')}}`, ['-d', flag])).code, flag).toBe(3);
+    }
+    for (const flags of [['--abort-on-container-exit', '--abort-on-container-failure'], ['--always-recreate-deps', '--no-recreate'], ['--force-recreate', '--no-recreate'], ['--wait', '--attach=one']]) {
+      const ran = await run(`{one: ${says('x')}}`, flags);
+      expect([ran.code, ran.left], flags.join(' ')).toEqual([3, []]);
     }
   });
 });
@@ -131,7 +136,8 @@ describe('Ctrl-C', () => {
   test('SIGTERM stops as well', async () => {
     const cwd = world.project({ 'compose.yaml': 'services: {one: {image: busybox, command: [sh, -c, "trap \'echo last words; exit 0\' TERM; echo ready; while :; do sleep 0.05; done"]}}' });
     const up = attach([], cwd);
-    await eventually(() => up.out(), (text) => text.includes('ready'), 20_000);
+    await eventually(() => up.out() + up.err(), (text) => text.includes('ready') && text.includes('one-1 Started'), 20_000);
+    await states(cwd);
     up.child.kill('SIGTERM');
     expect(await up.ended).toBe(0);
     expect(up.out()).toContain('last words');

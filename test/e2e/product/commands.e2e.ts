@@ -186,6 +186,9 @@ describe('up, attached', () => {
     const folder = world.project({ 'compose.yaml': patient });
     const up = world.start(['compose', 'up'], { cwd: folder });
     await output(up, 'ready');
+    // Before all is started the command would be interrupted in its work, and end with 130.
+    await eventually(() => rows(folder), (now) => now.some((row) => row.State === 'running'));
+    await rows(folder);
     const rest = output(up, 'last words');
     up.kill('SIGINT');
     await rest;
