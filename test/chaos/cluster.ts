@@ -1,10 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { checked, libcFunction } from '../../src/os/libc.ts';
+import { memoryFile } from '../../src/os/memory-file.ts';
 import type { ProcessSetup } from './store-process.ts';
+
+/** EXT4_IOC_SHUTDOWN, and its EXT4_GOING_FLAGS_NOLOGFLUSH. */
+const shutDownFileSystem = 0x8004587d;
+const withoutLog = 2;
 
 /** Managers as real processes, each in a network namespace and on a small file system of its own. Needs root; cleans up after itself. */
 export class ChaosCluster {
@@ -223,7 +229,10 @@ export class Manager {
   cutFrom(others: readonly Manager[], isOneWay: boolean): void {
     const rules = others.map((one) => `add rule inet cut input ip saddr ${one.host} drop\n${isOneWay ? '' : `add rule inet cut output ip daddr ${one.host} drop\n`}`).join('');
     const text = `add table inet cut\nadd chain inet cut input { type filter hook input priority 0; }\nadd chain inet cut output { type filter hook output priority 0; }\n${rules}`;
-    execFileSync('ip', ['netns', 'exec', this.netns, 'nft', '-f', '-'], { input: text });
+    // Some versions of nft read no socket, which is what Node's `input` comes through.
+    const fd = memoryFile('cut', text);
+    execFileSync('ip', ['netns', 'exec', this.netns, 'nft', '-f', '-'], { stdio: [fd, 'ignore', 'pipe'] });
+    closeSync(fd);
   }
 
   heal(): void {
@@ -240,8 +249,9 @@ export class Manager {
 
   /** From now on every write and sync of this file system fails with EIO. */
   breakDisk(): void {
-    const code = "import fcntl,os,sys,struct\nfd=os.open(sys.argv[1],os.O_RDONLY)\nfcntl.ioctl(fd,0x8004587d,struct.pack('I',2))";
-    execFileSync('python3', ['-c', code, this.dir]);
+    const fd = openSync(this.dir, 'r');
+    checked('ioctl', libcFunction('int ioctl(int fd, unsigned long request, void *argument)')(fd, shutDownFileSystem, Buffer.from(Uint32Array.of(withoutLog).buffer)));
+    closeSync(fd);
   }
 
   destroy(): void {
