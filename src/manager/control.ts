@@ -68,7 +68,7 @@ export function createControl(options: { readonly store: ClusterStore; readonly 
       return { revision, ...answer };
     },
     stop: (one) => change((view) => plain(decideStop(view, one))),
-    start: (one) => change((view) => plain(decideStart(view, one))),
+    start: (one) => change((view) => decideStart(view, one)),
     restart: (one) => change((view) => plain(decideRestart(view, one))),
     down: (one) => change((view) => {
       const orphans = orphansLeft(view, one);

@@ -1,4 +1,5 @@
-import { hasEnded, isAlive, isCurrent, isLeaving, isQuiet, isSettled, sortTasks } from '../cluster/decide/facts.ts';
+import { hasEnded, isAlive, isCurrent, isLeaving, isQuiet, isSettled, projectGraph, sortTasks } from '../cluster/decide/facts.ts';
+import { dependencyError, verdictOf } from '../cluster/decide/verdict.ts';
 import { allOf, get, networksOfProject, servicesOfProject, tasksOfService, volumesOfProject, type View } from '../cluster/state/view.ts';
 import type { ObjectError, ServiceObject, TaskObject } from '../model/objects.ts';
 import type { Goal } from '../model/progress.ts';
@@ -24,7 +25,27 @@ export function judgeGoal(view: View, scope: GoalScope): GoalVerdict {
     }
   }
   if (failures.length > 0) return { kind: 'failed', failures };
+  if (isReached && (scope.goal === 'started' || scope.goal === 'healthy')) return judgeDependencies(view, scope);
   return { kind: isReached ? 'reached' : 'open' };
+}
+
+/**
+ * What runs already has its conditions too: a migration that the command runs again is waited for, and its failure is the command's,
+ * though nothing was held back by it. So it is with Compose.
+ */
+function judgeDependencies(view: View, scope: GoalScope): GoalVerdict {
+  const project = projectGraph(view, scope.projectName);
+  let isReached = true;
+  const failures: { task: TaskObject; error: ObjectError }[] = [];
+  for (const name of scope.services) {
+    const service = project.services.get(name);
+    const [task] = project.tasks.get(name) ?? [];
+    if (service === undefined || task === undefined) continue;
+    const verdict = verdictOf(project, service, scope.services);
+    if (verdict.kind === 'failed') failures.push({ task, error: dependencyError(verdict.reason) });
+    if (verdict.kind === 'waits') isReached = false;
+  }
+  return failures.length > 0 ? { kind: 'failed', failures } : { kind: isReached ? 'reached' : 'open' };
 }
 
 function isRemoved(view: View, scope: GoalScope, services: readonly ServiceObject[]): boolean {

@@ -97,7 +97,10 @@ class Teller {
     for (const service of servicesOfProject(view, this.#scope.projectName)) {
       if (!this.#scope.services.includes(service.name)) continue;
       for (const task of tasksOfService(view, service.id)) {
-        if (task.version > this.#scope.fromRevision || isLeaving(task) || !isCurrent(task, service)) continue;
+        if (isLeaving(task) || !isCurrent(task, service)) continue;
+        // One that is started again was made long ago.
+        if (task.status.startedMs !== null && !isAlive(task)) this.#last.set(`Container ${task.containerName}`, 'Created');
+        if (task.version > this.#scope.fromRevision) continue;
         if (task.isDone) yield* this.#line(`Container ${task.containerName}`, 'Exited');
         else if (task.status.state === 'running') yield* this.#line(`Container ${task.containerName}`, this.#scope.goal === 'healthy' && task.status.health === 'healthy' ? 'Healthy' : 'Running');
       }
@@ -175,13 +178,14 @@ class Teller {
     }
   }
 
-  /** Whether a service that is to start holds back until this container is healthy, or has ended well: it says so, lest `up` seem to hang. */
+  /** Whether a service that is to start, or the command, holds back until this container is healthy, or has ended well: it says so, lest `up` seem to hang. */
   #isWaitedFor(view: View, { serviceName, status }: TaskObject): boolean {
     return servicesOfProject(view, this.#scope.projectName).some((one) => {
       const edge = one.spec.depends_on?.[serviceName];
       if (edge === undefined || edge.required === false || one.desired !== 'running' || !this.#scope.services.includes(one.name)) return false;
       if (edge.condition !== 'service_completed_successfully' && (edge.condition !== 'service_healthy' || status.health === 'none')) return false;
-      return tasksOfService(view, one.id).some((task) => !isLeaving(task) && !task.isDone && task.desired === 'prepared');
+      const isAwaited = this.#scope.goal === 'started' || this.#scope.goal === 'healthy';
+      return tasksOfService(view, one.id).some((task) => !isLeaving(task) && (isAwaited || (!task.isDone && task.desired === 'prepared')));
     });
   }
 

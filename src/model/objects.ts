@@ -220,7 +220,7 @@ export type TaskObject = ObjectBase<'task'> & {
   /** True once attachments and ports are given: both may rightly be empty. */
   readonly isAllocated: boolean;
   readonly desired: TaskDesired;
-  /** It ended with 0 by itself: it is not run again for this version of the service, and counts as completed. */
+  /** It ended with 0 by itself: it counts as completed, and runs again only when a command says so (`up`, `start`, `restart`). */
   readonly isDone: boolean;
   /** The grace that its stop is to use, where a command gave one. */
   readonly stopGraceMs: number | null;

@@ -39,11 +39,12 @@ describe('up', () => {
     expect(events(world).filter((line) => !line.includes('created'))).toEqual(['shop-db-1 started', 'shop-migrate-1 started', 'shop-migrate-1 exits 0', 'shop-web-1 started']);
   });
 
-  test('a second one changes nothing at all, not even what has completed', () => {
-    const world = deployed();
+  test('a second one of what runs changes nothing at all', () => {
+    const lasting = { db: stack.db, web: service({ depends_on: dependsOn({ db: 'service_healthy' }) }) };
+    const world = deployed(lasting as never);
     const before = world.log.length;
     const { revision } = world.view;
-    const decision = world.up(deployment(stack));
+    const decision = world.up(deployment(lasting));
     expect(decision.changes).toEqual([]);
     world.settle();
     expect(events(world, before)).toEqual([]);
@@ -86,7 +87,60 @@ describe('up', () => {
     expect(events(world, before)).toContain('shop-migrate-1 exits 0');
   });
 
-  test('starts what was stopped and what has failed, but not what has completed', () => {
+  test('a second one runs again what has completed, in the same container, and leaves alone what runs', () => {
+    const world = deployed();
+    const before = world.log.length;
+    world.up(deployment(stack));
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 prepared/exited\nweb-1 running/running');
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-migrate-1 started', 'shop-migrate-1 exits 0']);
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 stopped/exited done\nweb-1 running/running');
+  });
+
+  test('what is replaced waits for the new run of what it needs, not for its old end', () => {
+    const world = deployed();
+    const before = world.log.length;
+    world.up(deployment({ ...stack, web: service({ ...stack.web, command: ['new'] }) }));
+    world.settle();
+    expect(events(world, before)).toEqual(['shop-migrate-1 started', 'shop-migrate-1 exits 0', 'shop-web-1 stopped', 'shop-web-1 removed', 'shop-web-1 created', 'shop-web-1 started']);
+  });
+
+  test.for([
+    [{ services: ['web'] }, ['shop-migrate-1 started', 'shop-migrate-1 exits 0']],
+    [{ services: ['web'], noDeps: true }, []],
+    [{ services: ['db'] }, []],
+    [{ noStart: true }, []],
+    [{ noRecreate: true }, ['shop-migrate-1 started', 'shop-migrate-1 exits 0']],
+  ] as const)('of what has completed, %j runs what it is about', ([options, expected]) => {
+    const world = deployed();
+    const before = world.log.length;
+    world.up(deployment(stack, { options }));
+    world.settle();
+    expect(events(world, before)).toEqual(expected);
+  });
+
+  test('what has completed and fails now holds back those who are not there yet, and leaves alone those who are', () => {
+    const world = deployed();
+    world.behaviours['migrate'] = { exits: 1 };
+    world.up(deployment({ ...stack, late: service({ depends_on: dependsOn({ migrate: 'service_completed_successfully' }) }) }));
+    world.settle();
+    expect(world.show()).toBe('db-1 running/running\nlate-1 prepared/prepared CLUSTER_DEPENDENCY_FAILED\nmigrate-1 running/exited\nweb-1 running/running');
+  });
+
+  test('a failed run keeps the old version of its dependents running, and says so in the new one', () => {
+    const world = deployed();
+    const changed = deployment({ ...stack, web: service({ ...stack.web, command: ['new'] }) });
+    world.behaviours['migrate'] = { exits: 1 };
+    world.up(changed);
+    world.settle();
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 running/exited\nweb-1 fetched/fetched CLUSTER_DEPENDENCY_FAILED\nweb-1 running/running');
+    world.behaviours['migrate'] = { exits: 0 };
+    world.up(changed);
+    world.settle();
+    expect(world.show()).toBe('db-1 running/running\nmigrate-1 stopped/exited done\nweb-1 running/running');
+  });
+
+  test('starts what was stopped, what has failed and what has completed', () => {
     const world = deployed({ ...stack, job: service() } as never);
     world.decide((view) => decideStop(view, { projectName: 'shop', services: [], stopGraceMs: null }));
     world.settle();
@@ -94,7 +148,7 @@ describe('up', () => {
     const before = world.log.length;
     world.up(deployment({ ...stack, job: service() }));
     world.settle();
-    expect(events(world, before)).toEqual(['shop-db-1 started', 'shop-job-1 started', 'shop-web-1 started']);
+    expect(events(world, before)).toEqual(['shop-db-1 started', 'shop-job-1 started', 'shop-migrate-1 started', 'shop-migrate-1 exits 0', 'shop-web-1 started']);
   });
 
   test('orphans are told of, and go when that is asked for', () => {
@@ -109,7 +163,7 @@ describe('up', () => {
   test('--no-start makes containers and starts none', () => {
     const world = deployed(stack, { options: { noStart: true } });
     expect(world.show()).toBe('db-1 stopped/prepared\nmigrate-1 stopped/prepared\nweb-1 stopped/prepared');
-    world.decide((view) => decideStart(view, { projectName: 'shop', services: [] }));
+    world.decide((view) => decideStart(view, { projectName: 'shop', services: [] }).changes);
     world.settle();
     expect(world.show()).toBe('db-1 running/running\nmigrate-1 stopped/exited done\nweb-1 running/running');
   });
@@ -181,9 +235,9 @@ describe('stopping, starting, going', () => {
     world.decide((view) => decideStop(view, { projectName: 'shop', services: [], stopGraceMs: null }));
     world.settle();
     const before = world.log.length;
-    world.decide((view) => decideStart(view, { projectName: 'shop', services: ['web'] }));
+    world.decide((view) => decideStart(view, { projectName: 'shop', services: ['web'] }).changes);
     world.settle();
-    expect(events(world, before)).toEqual(['shop-db-1 started', 'shop-web-1 started']);
+    expect(events(world, before)).toEqual(['shop-db-1 started', 'shop-migrate-1 started', 'shop-migrate-1 exits 0', 'shop-web-1 started']);
   });
 
   test('restart is in place and in order', () => {

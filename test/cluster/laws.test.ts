@@ -76,7 +76,7 @@ function play(world: World, one: Step): void {
       if (chosen.length === 0) return;
       const options = { projectName: one.projectName, services: chosen, stopGraceMs: null };
       if (one.kind === 'stop') world.decide((view) => decideStop(view, options));
-      else if (one.kind === 'start') world.decide((view) => decideStart(view, options));
+      else if (one.kind === 'start') world.decide((view) => decideStart(view, options).changes);
       else if (one.kind === 'restart') world.decide((view) => decideRestart(view, { ...options, withDependents: true }));
       else world.decide((view) => decideRemove(view, { ...options, isStopping: true, removeVolumes: false }).changes);
     }

@@ -110,6 +110,24 @@ describe('a manager with one node', () => {
     await one.manager.close();
   });
 
+  // Side by side with Docker Compose 2.40: the same lines, and the same end.
+  test.for(['up', 'start'] as const)('%s again waits for what it runs again, though nobody is held back by it, and fails with it', async (command) => {
+    const one = cluster();
+    const job = deployment({ job: service(), web: service({ depends_on: dependsOn({ job: 'service_completed_successfully' }) }) });
+    const again = (): ReturnType<typeof one.manager.control.deploy> => (command === 'up' ? one.manager.control.deploy(job) : one.manager.control.start({ projectName: 'shop', services: ['web'] }));
+    const ending = (exits: number) => (line: string): void => {
+      if (line !== 'Container shop-job-1 Waiting') return;
+      one.sim.behaviours['job'] = { exits };
+      one.send();
+    };
+    await follow(one, one.manager.control.deploy(job), 'started', ending(0));
+    one.sim.behaviours['job'] = {};
+    expect(await follow(one, again(), 'started', ending(0))).toEqual(['Container shop-web-1 Running', ...['Starting', 'Started', 'Waiting', 'Exited'].map((text) => `Container shop-job-1 ${text}`)]);
+    one.sim.behaviours['job'] = {};
+    await expect(follow(one, again(), 'started', ending(1))).rejects.toMatchObject({ code: 'CLUSTER_DEPENDENCY_FAILED', message: expect.stringContaining('service "job" didn\'t complete successfully: exit 1') });
+    await one.manager.close();
+  });
+
   test('--wait fails when a container exits or is unhealthy, and takes a completed one', async () => {
     const one = cluster();
     one.sim.behaviours['db'] = { exits: 0 };

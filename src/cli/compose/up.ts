@@ -32,7 +32,7 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
   const goal: Goal = options['start'] === false ? 'created' : options['wait'] === true ? 'healthy' : 'started';
   let hasRun = false;
   const watch = (printer: ProgressPrinter) => (event: ChangeEvent): void => {
-    if (event.kind === 'progress' && ['Running', 'Starting', 'Started', 'Waiting', 'Healthy'].includes(event.text)) hasRun = true;
+    if (event.kind === 'progress' && event.id.startsWith('Container ')) hasRun = true;
     printer.event(event);
   };
   const deploy = async (signal?: AbortSignal): Promise<void> => {
@@ -102,7 +102,7 @@ type Attached = {
   readonly options: Options;
   readonly desk: Desk;
   readonly areLogsColoured: boolean;
-  /** Whether the deployment told of a container that runs or was started. */
+  /** Whether the deployment told of a container: each is started, or runs. */
   readonly hasRun: () => boolean;
   readonly services: readonly string[];
   /** The signal ends the telling; who gives none leaves Ctrl-C to it. */
@@ -153,11 +153,8 @@ async function attached(run: Attached): Promise<void> {
         throw interrupts > 0 ? new ExitWith(130) : error;
       }
     }
-    // What ended well before is not run again: there is nothing to wait for, and nothing would ever end the following.
-    if (!run.hasRun()) {
-      say(context, 'All containers had ended before: flotilla compose up --force-recreate runs them again');
-      end.abort();
-    }
+    // Where all is scaled to nothing there is no end that the following could see.
+    if (!run.hasRun()) end.abort();
     await following;
     await stops.done();
   } finally {

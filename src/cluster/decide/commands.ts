@@ -21,14 +21,16 @@ export function decideStop(view: View, options: StopOptions): Change[] {
   return chosen(view, options, false).filter((one) => one.desired === 'running' || isHastened(one)).map((one) => patch<'service'>(one, { desired: 'stopped', stopGraceMs: options.stopGraceMs }));
 }
 
-/** With what they need, in the order of the conditions. */
-export function decideStart(view: View, options: { readonly projectName: string; readonly services: readonly string[] }): Change[] {
-  return chosen(view, options, true).flatMap((service) => startOne(view, service, options.services.includes(service.name)));
+/** With what they need, in the order of the conditions. `services`: those and what they need, where anything changes. */
+export function decideStart(view: View, options: { readonly projectName: string; readonly services: readonly string[] }): { readonly changes: readonly Change[]; readonly services: readonly string[] } {
+  const services = chosen(view, options, true);
+  const changes = services.flatMap((service) => startOne(view, service));
+  return { changes, services: changes.length === 0 ? [] : services.map((one) => one.name).sort() };
 }
 
-function startOne(view: View, service: ServiceObject, isNamed: boolean): Change[] {
+function startOne(view: View, service: ServiceObject): Change[] {
   const next: ServiceObject = { ...service, desired: 'running', stopGraceMs: null };
-  return [...(service.desired === 'running' ? [] : [patch<'service'>(service, next)]), ...wake(next, tasksOfService(view, service.id), isNamed)];
+  return [...(service.desired === 'running' ? [] : [patch<'service'>(service, next)]), ...wake(next, tasksOfService(view, service.id))];
 }
 
 /** In place, in the order of dependencies, and with them those that `depends_on.restart` ties to them. What is stopped is started. */
@@ -37,7 +39,7 @@ export function decideRestart(view: View, options: StopOptions & { readonly with
   const names = options.withDependents ? withRestartedDependents(specsOf(view, options.projectName), named.map((one) => one.name)) : named.map((one) => one.name);
   return servicesOfProject(view, options.projectName).filter((one) => names.includes(one.name) && one.desired !== 'removed').flatMap((service) => {
     const next: ServiceObject = { ...service, desired: 'running', restartCount: service.restartCount + 1, stopGraceMs: options.stopGraceMs };
-    return [patch<'service'>(service, next), ...wake(next, tasksOfService(view, service.id), true)];
+    return [patch<'service'>(service, next), ...wake(next, tasksOfService(view, service.id))];
   });
 }
 

@@ -4,7 +4,7 @@ import type { View } from '../state/view.ts';
 import { patch } from './draft.ts';
 import { isCurrent, isLeaving, projectGraph, type ProjectGraph } from './facts.ts';
 import { namespaceServices } from './namespaces.ts';
-import { verdictOf, type Verdict } from './verdict.ts';
+import { dependencyError, verdictOf, type Verdict } from './verdict.ts';
 
 /**
  * Lets tasks through their two gates. fetched → prepared: nothing of the predecessor is left, addresses and ports are given, and
@@ -72,8 +72,8 @@ function mayStart(task: TaskObject): boolean {
 function errorOf(task: TaskObject, verdict: Verdict): ObjectError | null {
   const { error } = task.status;
   const isOfGate = error?.code === 'CLUSTER_DEPENDENCY_FAILED';
-  if (verdict.kind !== 'failed' || task.desired !== 'prepared') return isOfGate ? null : error;
-  const message = `dependency failed to start: ${verdict.reason}`;
-  if (error !== null && (!isOfGate || error.message === message)) return error;
-  return { code: 'CLUSTER_DEPENDENCY_FAILED', message, hint: `look at what the dependency says: flotilla compose logs; it is tried again by flotilla compose up` };
+  // NOTE: a successor is held back as fetched for as long as its predecessor may not go (orchestrate.ts).
+  if (verdict.kind !== 'failed' || (task.desired !== 'prepared' && task.desired !== 'fetched')) return isOfGate ? null : error;
+  const found = dependencyError(verdict.reason);
+  return error !== null && (!isOfGate || error.message === found.message) ? error : found;
 }

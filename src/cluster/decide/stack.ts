@@ -93,7 +93,9 @@ function serviceChanges(scene: StackScene, input: { readonly name: string; reado
     forceCount: (existing?.forceCount ?? 0) + (isForced && !isKept && tasks.length > 0 ? 1 : 0),
   };
   const changes = existing !== undefined && isSame({ ...service, version: existing.version, createdMs: existing.createdMs, updatedMs: existing.updatedMs }, existing) ? [] : [put(service)];
-  return service.desired === 'running' ? [...changes, ...wake(service, tasks, false)] : changes;
+  if (service.desired !== 'running') return changes;
+  // NOTE: `create` starts nothing, but makes anew what could not be made.
+  return [...changes, ...wake(service, options.noStart ? tasks.filter((task) => task.status.state === 'rejected') : tasks)];
 }
 
 /** A network that is made anew takes every service that was on it along, selected or not, as with Compose. */

@@ -1,5 +1,5 @@
 import type { Edge } from '../../graph/graph.ts';
-import type { ServiceObject, TaskObject } from '../../model/objects.ts';
+import type { ObjectError, ServiceObject, TaskObject } from '../../model/objects.ts';
 import { hasEnded, isAlive, isSettled, standingTasks, type ProjectGraph } from './facts.ts';
 
 /** Whether a dependency is as its condition wants it. `failed` stands until the dependency changes. */
@@ -7,14 +7,20 @@ export type Verdict = { readonly kind: 'holds' } | { readonly kind: 'waits'; rea
 
 const holds: Verdict = { kind: 'holds' };
 
-/** All that a service waits for, taken together: the first failure, else the first wait. */
-export function verdictOf(project: ProjectGraph, service: ServiceObject): Verdict {
-  const verdicts = (project.graph.needs.get(service.name) ?? []).map((edge) => verdictOfEdge(project, edge));
+/** All that a service waits for, taken together, or what of it is `among` these services: the first failure, else the first wait. */
+export function verdictOf(project: ProjectGraph, service: ServiceObject, among: readonly string[] | null = null): Verdict {
+  const edges = (project.graph.needs.get(service.name) ?? []).filter((edge) => among === null || among.includes(edge.to));
+  const verdicts = edges.map((edge) => verdictOfEdge(project, edge));
   return verdicts.find((one) => one.kind === 'failed') ?? verdicts.find((one) => one.kind === 'waits') ?? holds;
 }
 
 export function dependenciesHold(project: ProjectGraph, service: ServiceObject): boolean {
   return verdictOf(project, service).kind === 'holds';
+}
+
+/** What a failed verdict means for those that wait. */
+export function dependencyError(reason: string): ObjectError {
+  return { code: 'CLUSTER_DEPENDENCY_FAILED', message: `dependency failed to start: ${reason}`, hint: 'look at what the dependency says: flotilla compose logs; it is tried again by flotilla compose up' };
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, makeWorld, type Ran, type World } from './world.ts';
 
@@ -99,11 +101,29 @@ describe('what ends it, and its exit code', () => {
     expect(ran.code).toBe(3);
     await down(cwd);
   });
-  test('what has completed before is not run again, and the command ends at once', async () => {
+  test('what has ended before runs again, and the code is that of the new run', async () => {
+    const cwd = world.project({ 'compose.yaml': 'services: {test: {image: busybox, volumes: [".:/x"], command: [sh, -c, "echo ran; exit $$(cat /x/code)"]}, side: {image: busybox, command: [sleep, "1000"], stop_signal: KILL}}', code: '0' });
+    const up = (): Promise<Ran> => world.run(['compose', 'up', '--exit-code-from', 'test'], { cwd, timeoutMs: 20_000 });
+    for (const code of [0, 5, 7, 0]) {
+      writeFileSync(join(cwd, 'code'), String(code));
+      const ran = await up();
+      expect(ran.stdout.match(/ran/g), ran.stderr).toHaveLength(1);
+      expect(ran.code, ran.stderr).toBe(code);
+    }
+    writeFileSync(join(cwd, 'code'), '4');
+    const ran = await world.run(['compose', 'up', '--abort-on-container-exit', 'test'], { cwd, timeoutMs: 20_000 });
+    expect(ran.stdout).toContain('ran');
+    expect(ran.code, ran.stderr).toBe(4);
+    await down(cwd);
+  });
+  test('of jobs alone, up follows the new run to its end', async () => {
     const cwd = world.project({ 'compose.yaml': `services: {job: ${says('done', 'exit 0')}}` });
-    expect((await world.ok(['compose', 'up'], { cwd, timeoutMs: 20_000 })).stdout).toContain('done');
-    expect((await world.ok(['compose', 'up'], { cwd, timeoutMs: 20_000 })).stdout).not.toContain('done');
-    expect((await world.ok(['compose', 'up', '--force-recreate'], { cwd, timeoutMs: 20_000 })).stdout).toContain('done');
+    for (let run = 0; run < 3; run += 1) expect((await world.ok(['compose', 'up'], { cwd, timeoutMs: 20_000 })).stdout.match(/done/g)).toHaveLength(1);
+    await down(cwd);
+  });
+  test('where all is scaled to nothing it ends at once', async () => {
+    const cwd = world.project({ 'compose.yaml': `services: {job: ${says('done', 'exit 0')}}` });
+    expect((await world.ok(['compose', 'up', '--scale', 'job=0'], { cwd, timeoutMs: 20_000 })).stdout).toBe('');
     await down(cwd);
   });
   test('--detach is not for those who wait', async () => {

@@ -76,12 +76,3 @@ test('down: what was begun is finished without the command', async () => {
   await world.ok(['compose', 'down'], { cwd });
   expect(await states(cwd)).toEqual([]);
 }, 60_000);
-
-test('up, attached, of what has ended well before: it says so and ends', async () => {
-  const cwd = world.project({ 'compose.yaml': 'name: once\nservices: {job: {image: busybox, command: [echo, done]}}' });
-  expect((await world.ok(['compose', 'up'], { cwd })).stdout).toContain('job-1  | done');
-  const again = await world.ok(['compose', 'up'], { cwd, timeoutMs: 15_000 });
-  expect(again.stderr).toContain('--force-recreate');
-  expect((await world.ok(['compose', 'up', '--force-recreate'], { cwd })).stdout).toContain('job-1  | done');
-  await world.ok(['compose', 'down'], { cwd });
-}, 60_000);
