@@ -43,6 +43,8 @@ export class Wal {
   #chain = 0;
   #hardState: LogHardState | undefined;
   #markers: LogMarker[] = [];
+  /** Set once it is unknown which segment the disk holds as the last one: nothing may be written after that. */
+  #failure: AppError | undefined;
 
   private constructor(options: WalOptions) {
     this.#options = options;
@@ -135,6 +137,7 @@ export class Wal {
   }
 
   #open(): Current {
+    if (this.#failure !== undefined) throw this.#failure;
     assert(this.#current !== undefined, 'the log is open');
     return this.#current;
   }
@@ -162,6 +165,7 @@ export class Wal {
    * so that older segments may go, and is durable under its own name before the first batch goes into it.
    */
   #startSegment(): void {
+    if (this.#failure !== undefined) throw this.#failure;
     const { disk, dir, segmentSizeBytes, clusterId, memberId } = this.#options;
     const isSpareReady = disk.exists(`${dir}/${spareName}`);
     // NOTE: never under the spare's name, which another thread may be about to give to its own file.
@@ -177,6 +181,7 @@ export class Wal {
     const sealer = fileSealer({ keys: this.#keys, keyId: header.keyId, salt: header.salt, fileId: id, what: path });
     const current: Current = { segment: { id, keyId: header.keyId, path, maxIndex: 0 }, header, file, sealer, at: segmentHeaderBytes };
     const before = { sequence: this.#sequence, chain: this.#chain };
+    let isRenaming = false;
     try {
       file.write(0, [encodeSegmentHeader(header)]);
       const restated = [
@@ -185,8 +190,10 @@ export class Wal {
       ];
       if (restated.length > 0) this.#write(current, encodeItems(restated));
       file.sync();
+      isRenaming = true;
       disk.rename(sparePath, path);
     } catch (error) {
+      if (isRenaming && !isDiskFull(error)) throw this.#fail(path, error);
       // NOTE: nothing has the segment's name yet; a spare that was written into is not zero any more and must go.
       this.#sequence = before.sequence;
       this.#chain = before.chain;
@@ -194,11 +201,21 @@ export class Wal {
       if (disk.exists(sparePath)) disk.unlink(sparePath);
       throw error;
     }
-    disk.syncDir(dir);
+    try {
+      disk.syncDir(dir);
+    } catch (error) {
+      throw this.#fail(path, error);
+    }
     this.#current?.file.close();
     this.#current = current;
     this.#segments.push(current.segment);
     this.#nextSegmentId += 1;
+  }
+
+  /** The next start may find the new segment or not. A record that went into the old one now would contradict the new one, so none does. */
+  #fail(path: string, cause: unknown): AppError {
+    this.#failure = new AppError({ code: 'OS_DISK_FAILED', message: `${path} could not be made the segment that is written: ${cause instanceof Error ? cause.message : String(cause)}`, cause });
+    return this.#failure;
   }
 
   #recover(notes: string[], isInspection = false): Uint8Array[] {

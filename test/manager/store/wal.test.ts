@@ -204,28 +204,33 @@ test.skipIf(process.getuid?.() !== 0)('a full disk loses nothing: the same appen
   }
 });
 
-test('no space at a write may be tried again; no space at a sync is final, as the write may be lost', () => {
-  let failing: 'write' | 'sync' | null = null;
-  const full = (at: 'write' | 'sync'): void => {
-    if (failing === at) throw new AppError({ code: 'OS_DISK_FULL', message: `cannot ${at}` });
+type DiskVerb = 'open' | 'write' | 'sync' | 'rename' | 'syncDir' | 'unlink';
+
+/** The real disk, asked before each call that changes something. */
+function watchedDisk(before: (verb: DiskVerb) => void): Disk {
+  const told = <A extends readonly unknown[], R>(verb: DiskVerb, call: (...args: A) => R): ((...args: A) => R) => (...args) => {
+    before(verb);
+    return call(...args);
   };
-  const disk: Disk = {
+  return {
     ...realDisk,
+    rename: told('rename', realDisk.rename), syncDir: told('syncDir', realDisk.syncDir), unlink: told('unlink', realDisk.unlink),
     open: (path, mode) => {
+      before('open');
       const file = realDisk.open(path, mode);
       return {
         sizeBytes: () => file.sizeBytes(), read: (position, lengthBytes) => file.read(position, lengthBytes), truncate: (sizeBytes) => file.truncate(sizeBytes), close: () => file.close(),
-        write: (position, parts) => {
-          full('write');
-          file.write(position, parts);
-        },
-        sync: () => {
-          full('sync');
-          file.sync();
-        },
+        write: told('write', (position: number, parts: readonly Uint8Array[]) => file.write(position, parts)), sync: told('sync', () => file.sync()),
       };
     },
   };
+}
+
+test('no space at a write may be tried again; no space at a sync is final, as the write may be lost', () => {
+  let failing: DiskVerb | null = null;
+  const disk = watchedDisk((verb) => {
+    if (failing === verb) throw new AppError({ code: 'OS_DISK_FULL', message: `cannot ${verb}` });
+  });
   const { wal } = Wal.open({ ...options(), disk });
   append(wal, 1, 2);
   failing = 'write';
@@ -236,4 +241,39 @@ test('no space at a write may be tried again; no space at a sync is final, as th
   expect(() => append(wal, 4, 4)).toThrow(expect.objectContaining({ code: 'OS_DISK_FAILED' }));
   wal.close();
   expect(indexes(Wal.open(options()).batches).slice(0, 3)).toEqual([1, 2, 3]);
+});
+
+test.each(['OS_DISK_FAILED', 'OS_DISK_FULL'] as const)('%s at any call of a new segment: later appends are refused, or are there at the next start', (code) => {
+  const other: DataKeys = { currentId: 2, keys: new Map([...sealed.keys, [2, new Uint8Array(32).fill(9)]]) };
+  const outcomes = new Set<string>();
+  for (let failAt = 0; outcomes.size === 0 || !outcomes.has('no call failed'); failAt += 1) {
+    rmSync(join(dir, 'log'), { recursive: true, force: true });
+    let left = Number.POSITIVE_INFINITY;
+    const disk = watchedDisk((verb) => {
+      left -= 1;
+      if (left === -1) throw new AppError({ code, message: `cannot ${verb}` });
+    });
+    const { wal } = Wal.open({ ...options(sealed), disk });
+    append(wal, 1, 3);
+    left = failAt;
+    let outcome = 'no call failed';
+    try {
+      wal.useKeys(other);
+    } catch {
+      outcome = 'new keys refused';
+    }
+    left = Number.POSITIVE_INFINITY;
+    let acknowledged = 3;
+    try {
+      append(wal, 4, 5);
+      acknowledged = 5;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'OS_DISK_FAILED' });
+      outcome = 'all refused from then on';
+    }
+    wal.close();
+    outcomes.add(outcome);
+    expect(indexes(Wal.open(options(other)).batches), `call ${failAt}`).toEqual(Array.from({ length: acknowledged }, (_, at) => at + 1));
+  }
+  expect([...outcomes]).toEqual(expect.arrayContaining(['new keys refused', 'all refused from then on']));
 });
