@@ -276,7 +276,7 @@ function dropped(): AppError {
 }
 
 function unknown(why: string): AppError {
-  return new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: `the change may or may not have happened: ${why}`, hint: 'ask again with the same request id' });
+  return new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: `the change may or may not have happened: ${why}`, hint: 'look whether it happened (flotilla compose ps), and only then ask again' });
 }
 
 function busy(count: number): AppError {
