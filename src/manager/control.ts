@@ -3,7 +3,7 @@ import { refusalOf } from '../base/refusal.ts';
 import { decideDown, decideRemove, decideRestart, decideScale, decideStart, decideStop, type DownOptions, orphansLeft, type StopOptions } from '../cluster/decide/commands.ts';
 import { patch } from '../cluster/decide/draft.ts';
 import { decideStack, type StackDecision } from '../cluster/decide/stack.ts';
-import { get, type View } from '../cluster/state/view.ts';
+import { get, servicesOfProject, type View } from '../cluster/state/view.ts';
 import type { Deployment } from '../model/deployment.ts';
 import type { Change } from '../model/entry.ts';
 import type { ChangeEvent, Goal } from '../model/progress.ts';
@@ -73,7 +73,9 @@ export function createControl(options: { readonly store: ClusterStore; readonly 
     down: (one) => change((view) => {
       const orphans = orphansLeft(view, one);
       const warnings = orphans.length === 0 ? [] : [{ code: 'CLUSTER_ORPHANS', message: `found containers of services that the file does not have, and left them: ${orphans.join(', ')} (to remove them too: --remove-orphans)` }];
-      return { ...plain(decideDown(view, one)), warnings };
+      const changes = decideDown(view, one);
+      if (changes.length === 0 && servicesOfProject(view, one.projectName).length === 0) return { changes, services: [], warnings: [{ code: 'CLUSTER_NOTHING_TO_REMOVE', message: `No resource found to remove for project "${one.projectName}".` }] };
+      return { ...plain(changes), warnings };
     }),
     scale: (one) => change((view) => ({ changes: decideScale(view, one), services: Object.keys(one.replicas).sort() })),
     remove: (one) => change((view) => {

@@ -6,6 +6,7 @@ export const cliCodes = {
   CLI_NO_COMPOSE_FILE: 'No compose file was named, and none was found.',
   CLI_INVALID_PROJECT: 'The compose file has errors; all of them were printed.',
   CLI_NO_SUCH_SERVICE: 'The project has no service of that name.',
+  CLI_NO_SERVICE_SELECTED: 'The file has no service, or none that an active profile enables.',
   CLI_NO_SUCH_OBJECT: 'Nothing of that name is known.',
   CLI_NO_CONTAINER: 'The service has no container that the command could act on.',
   CLI_DAEMON_NOT_STARTED: 'The daemon could not be started.',

@@ -15,6 +15,7 @@ export const clusterCodes = {
   CLUSTER_NAME_IN_USE: 'Another container has this name.',
   CLUSTER_SCALE_REFUSED: 'The service can not have this number of containers.',
   CLUSTER_ORPHANS: 'Containers of the application belong to services that its file no longer has.',
+  CLUSTER_NOTHING_TO_REMOVE: 'There is nothing of the application that could go (warning).',
   CLUSTER_SUBNET_OVERLAP: 'The subnet asked for meets another one.',
   CLUSTER_SUBNET_INVALID: 'The subnet, gateway or range asked for can not be used.',
   CLUSTER_ADDRESS_IN_USE: 'The address asked for belongs to another container.',

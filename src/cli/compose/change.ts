@@ -1,7 +1,8 @@
+import { isAppError } from '../../base/app-error.ts';
 import type { CliContext } from '../context.ts';
 import { printModes, progressPrinter } from '../print/modes.ts';
 import { runChange } from '../run-change.ts';
-import { projectNameOf } from './load-project.ts';
+import { noSuchService, projectNameOf } from './load-project.ts';
 import { secondsFlag } from './options.ts';
 import type { ComposeFlags } from './flags.ts';
 
@@ -10,7 +11,7 @@ export async function change(context: CliContext, flags: ComposeFlags, verb: 'st
   const modes = printModes(context, flags);
   const project = await projectNameOf(context, flags);
   const client = await context.daemon();
-  await runChange({
+  const changing = runChange({
     client, context,
     printer: progressPrinter(context, modes, verb),
     path: `/v1/projects/${encodeURIComponent(project.name)}/${verb}`,
@@ -21,5 +22,10 @@ export async function change(context: CliContext, flags: ComposeFlags, verb: 'st
       wait: options['wait'] === true,
       timeoutMs: secondsFlag('--wait-timeout', options['waitTimeout']),
     },
+  });
+  await changing.catch((error: unknown) => {
+    // What isn't deployed doesn't run: there is nothing to stop. Only a start has nothing to go by.
+    if (verb === 'start' || !isAppError(error, 'CLUSTER_PROJECT_NOT_FOUND')) throw error;
+    noSuchService(project, services);
   });
 }

@@ -158,7 +158,7 @@ function addReading(program: Command, flags: () => ComposeFlags, context: CliCon
     .description('List containers')
     .option('-a, --all', 'Show all stopped containers')
     .option('--format <format>', 'Format output: table or json', 'table')
-    .option('--filter <filter>', 'Filter services by a property (supported filters: status)')
+    .option('--filter <filter>', 'Filter services by a property (supported filters: status)', collect)
     .option('--status <status>', 'Filter services by status', collect)
     .option('--services', 'Display services')
     .option('-q, --quiet', 'Only display IDs')

@@ -24,8 +24,8 @@ export async function ps(context: CliContext, flags: ComposeFlags, services: rea
     .filter((one) => options['orphans'] !== false || project.serviceNames === null || project.serviceNames.includes(one.serviceName ?? ''));
   if (options['quiet'] === true) return context.out.write(containers.map((one) => `${one.id}\n`).join(''));
   if (options['services'] === true) return context.out.write([...new Set(containers.map((one) => `${one.serviceName ?? ''}\n`))].join(''));
-  if (format === 'json') return context.out.write(containers.map((one) => `${JSON.stringify(jsonRow(one, context.nowMs()))}\n`).join(''));
   const noTrunc = options['trunc'] === false;
+  if (format === 'json') return context.out.write(containers.map((one) => `${JSON.stringify(jsonRow(one, { nowMs: context.nowMs(), noTrunc }))}\n`).join(''));
   context.out.write(
     formatTable(
       ['NAME', 'IMAGE', 'COMMAND', 'SERVICE', 'CREATED', 'STATUS', 'PORTS'],
@@ -38,20 +38,22 @@ export async function ps(context: CliContext, flags: ComposeFlags, services: rea
 }
 
 function wantedStates(options: Readonly<Record<string, unknown>>): readonly string[] {
-  const filter = text(options['filter']);
-  const fromFilter = filter === null ? null : /^status=(.+)$/.exec(filter);
-  if (filter !== null && fromFilter === null) throw usage(`unknown filter "${filter}": only status=… is supported`);
-  const wanted = [...textList(options['status']), ...(fromFilter?.[1] === undefined ? [] : [fromFilter[1]])];
+  const fromFilters = textList(options['filter']).map((filter) => {
+    const status = /^status=(.+)$/.exec(filter)?.[1];
+    if (status === undefined) throw usage(`unknown filter "${filter}": only status=… is supported`);
+    return status;
+  });
+  const wanted = [...textList(options['status']), ...fromFilters];
   const unknown = wanted.find((one) => !states.includes(one));
   if (unknown !== undefined) throw usage(`unknown status "${unknown}": ${states.join(', ')}`);
   return wanted;
 }
 
 /** The fields of Compose's JSON, one object a line. */
-function jsonRow(one: ContainerSummary, nowMs: number): Record<string, unknown> {
+function jsonRow(one: ContainerSummary, { nowMs, noTrunc }: { readonly nowMs: number; readonly noTrunc: boolean }): Record<string, unknown> {
   return {
-    Command: commandText(one.command, true), CreatedAt: new Date(one.createdMs).toISOString(), ExitCode: one.exitCode ?? 0,
-    Health: one.health === 'none' ? '' : one.health, ID: one.id, Image: one.image,
+    Command: commandText(one.command, true), CreatedAt: `${new Date(one.createdMs).toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`, ExitCode: one.exitCode ?? 0,
+    Health: one.health === 'none' ? '' : one.health, ID: noTrunc ? one.id : one.id.slice(0, 12), Image: one.image,
     Labels: Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).sort().join(','),
     LocalVolumes: String(one.mounts.filter((mount) => !mount.startsWith('/')).length), Mounts: one.mounts.join(','), Name: one.name, Names: one.name, Networks: one.networks.join(','), Ports: portsText(one), Project: one.projectName ?? '',
     Publishers: one.ports.map((port) => ({ URL: port.hostIp ?? '', TargetPort: port.containerPort, PublishedPort: port.hostPort ?? 0, Protocol: port.protocol })),

@@ -26,6 +26,8 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
   const modes = printModes(context, flags);
   const desk = makeDesk(context, modes);
   const loaded = await loadProject(context, flags, { services, scale: scaleFlag(options['scale']) });
+  // NOTE: `create` of nothing makes nothing; so it is in Compose.
+  if (options['start'] !== false && Object.keys(loaded.deployment.project.services).length === 0) throw nothingSelected(loaded.deployment.disabledServices ?? []);
   const client = await context.daemon();
   const deployment: Deployment = { ...loaded.deployment, options: deploymentOptions(services, options, flags.areOrphansRemoved === true) };
   const isDetached = options['detach'] === true || options['wait'] === true || options['start'] === false;
@@ -51,6 +53,11 @@ export async function up(context: CliContext, flags: ComposeFlags, services: rea
   };
   if (isDetached) return deploy();
   await attached({ context, client, loaded, options, desk, areLogsColoured: modes.areLogsColoured, hasRun: () => hasRun, services, deploy });
+}
+
+function nothingSelected(disabled: readonly string[]): AppError {
+  const hint = disabled.length === 0 ? 'the file has no services' : `no active profile enables ${[...disabled].sort().join(', ')}: name one, or a profile by --profile`;
+  return new AppError({ code: 'CLI_NO_SERVICE_SELECTED', message: 'no service selected', hint });
 }
 
 function told(printer: ProgressPrinter, wish: { readonly hasPulls: boolean; readonly hasOrphans: boolean }): ProgressPrinter {

@@ -58,7 +58,9 @@ export function decideDown(view: View, options: DownOptions): Change[] {
   const { projectName } = options;
   const all = servicesOfProject(view, projectName);
   const isWhole = options.services.length === 0;
-  if (!isWhole) refuseUnknown(all.map((one) => one.name), options.services, projectName);
+  // Of what isn't deployed, the names of the file are as good as any.
+  const known = all.length > 0 ? all.map((one) => one.name) : [...(options.fileServices ?? []), ...(options.disabledServices ?? [])];
+  if (!isWhole) refuseUnknown(known, options.services, projectName);
   const leaving = all.filter((one) => (isWhole ? isInFile(one, options) || (options.removeOrphans && isOrphan(one, options)) : options.services.includes(one.name)));
   const changes: Change[] = leaving.filter((one) => one.desired !== 'removed' || one.stopGraceMs !== options.stopGraceMs || one.removeVolumes !== options.removeVolumes)
     .map((one) => patch<'service'>(one, { desired: 'removed', stopGraceMs: options.stopGraceMs, removeVolumes: options.removeVolumes }));
