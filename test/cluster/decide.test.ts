@@ -360,6 +360,24 @@ describe('networks', () => {
     expect(clash.diagnostics.map((one) => one.code)).toEqual(['CLUSTER_ADDRESS_IN_USE']);
   });
 
+  test.for([
+    [{}, {}, {}, true],
+    [{ host_ip: '127.0.0.1' }, {}, {}, true],
+    [{ host_ip: '127.0.0.1' }, { host_ip: '127.0.0.2' }, {}, false],
+    [{ protocol: 'udp' }, {}, {}, false],
+    [{ published: '8080-8081' }, {}, {}, false],
+    [{ published: '0' }, { published: '0' }, {}, false],
+    [{}, {}, { services: ['a'] }, false],
+    [{}, {}, { scale: { b: 0 } }, false],
+  ] as const)('two services of a file with the ports %j and %j, of %j: refused at its place is %j', ([a, b, options, isRefused]) => {
+    const world = new World();
+    const publishing = (more: object): ReturnType<typeof service> => service({ ports: [{ target: 80, published: '8080', protocol: 'tcp', ...more }] });
+    const decision = world.up(deployment({ a: publishing(a), b: publishing(b) }, { options }));
+    expect(decision.isRefused).toBe(isRefused);
+    expect(decision.diagnostics.map((one) => [one.code, one.path, one.message])).toEqual(isRefused ? [['CLUSTER_PORT_IN_USE', 'services.b.ports[0]', 'services a and b both publish port 8080/tcp']] : []);
+    expect(allOf(world.view, 'service').length === 0).toBe(isRefused);
+  });
+
   test('a published port belongs to one service', () => {
     const web = service({ ports: [{ target: 80, published: '8080', protocol: 'tcp' }] });
     const world = deployed({ web } as never);

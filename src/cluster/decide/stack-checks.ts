@@ -1,9 +1,11 @@
 import { cidrContains, cidrHasIp, cidrOverlaps, formatIp, parseCidr, parseIp } from '../../base/cidr.ts';
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import type { Deployment } from '../../model/deployment.ts';
+import type { TaskPort } from '../../model/objects.ts';
 import type { IpamPool, Network, Service } from '../../model/project.ts';
 import { allOf, type View } from '../state/view.ts';
-import { networkKeysOf } from './namespaces.ts';
+import { clashes, portRange } from './allocate-ports.ts';
+import { networkKeysOf, networkKindOf } from './namespaces.ts';
 import { parseConstraint } from './schedule/constraint.ts';
 import { replicasOf } from './replicas.ts';
 import { problem } from './stack-objects.ts';
@@ -80,4 +82,22 @@ function checkConstraints(chosen: readonly (readonly [string, Service])[]): Diag
       return constraint.ok ? [] : [problem({ code: 'CLUSTER_CONSTRAINT_INVALID', message: `service ${name}: the constraint ${JSON.stringify(text)} can't be read: ${constraint.message}`, hint: 'write it as node.labels.disk==ssd', path: `services.${name}.deploy.placement.constraints[${index}]` })];
     }),
   );
+}
+
+/** A port of the host that a file names is published by one service of it. Ranges choose among what is free, later. */
+export function checkPorts(deployment: Deployment, chosen: readonly (readonly [string, Service])[]): Diagnostic[] {
+  const seen: { readonly name: string; readonly port: Pick<TaskPort, 'hostIp' | 'hostPort' | 'protocol'> }[] = [];
+  const found: Diagnostic[] = [];
+  for (const [name, spec] of chosen) {
+    if (networkKindOf(spec) !== 'own' || replicasOf(name, spec, deployment.options) === 0) continue;
+    for (const [index, wish] of (spec.ports ?? []).entries()) {
+      const range = portRange(wish.published);
+      if (range === null || range.first !== range.last || range.first === 0) continue;
+      const port = { hostIp: wish.host_ip ?? '', hostPort: range.first, protocol: wish.protocol === 'udp' ? 'udp' as const : 'tcp' as const };
+      const rival = seen.find((one) => one.name !== name && clashes(one.port, port));
+      if (rival !== undefined) found.push(problem({ code: 'CLUSTER_PORT_IN_USE', message: `services ${rival.name} and ${name} both publish port ${port.hostPort}/${port.protocol}`, hint: 'publish another port for one of them', path: `services.${name}.ports[${index}]` }));
+      seen.push({ name, port });
+    }
+  }
+  return found;
 }

@@ -10,7 +10,7 @@ import { patch, put, unstored, type Makers } from './draft.ts';
 import { networkKeysOf } from './namespaces.ts';
 import { refuseReplicas, replicasOf } from './replicas.ts';
 import { select, type Selection } from './selection.ts';
-import { checkNetworks } from './stack-checks.ts';
+import { checkNetworks, checkPorts } from './stack-checks.ts';
 import { problem, resolveData, resolveNetworks, resolveVolumes, stableText, type StackScene } from './stack-objects.ts';
 import { wake } from './wake.ts';
 
@@ -39,6 +39,7 @@ export function decideStack(view: View, deployment: Deployment, makers: Makers):
     ...checkNames(view, deployment, chosen),
     ...chosen.flatMap(([name, spec]) => refuseReplicas(name, spec, replicasOf(name, spec, options))),
     ...checkNetworks(view, deployment, chosen),
+    ...checkPorts(deployment, chosen),
     ...[networks, volumes, secrets, configs].flatMap((one) => one.diagnostics),
   ];
   const isRefused = diagnostics.some((one) => one.severity === 'error');
