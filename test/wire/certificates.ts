@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PeerSecurity } from '../../src/wire/peer-transport.ts';
 
@@ -23,7 +23,11 @@ export function certificatesIn(dir: string): Certificates {
     member: (file, { name, authority, days = 1, ip = '127.0.0.1' }) => {
       writeFileSync(join(dir, `${file}.ext`), `subjectAltName=IP:${ip}\n`);
       openssl('req', '-new', ...newKey, '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', `/CN=${name}`);
-      openssl('x509', '-req', '-in', `${file}.csr`, '-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-days', String(days), '-out', `${file}.pem`, '-extfile', `${file}.ext`);
+      // NOTE: a negative number of days is refused by OpenSSL 3.5, so the dates of one that is over are given.
+      const dates = days < 0 ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', String(days)];
+      writeFileSync(join(dir, 'ca.cnf'), '[ca]\ndefault_ca = one\n[one]\ndatabase = index\nunique_subject = no\nnew_certs_dir = .\nserial = serial\ndefault_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n');
+      if (!existsSync(join(dir, 'index'))) writeFileSync(join(dir, 'index'), '');
+      openssl('ca', '-batch', '-notext', '-config', 'ca.cnf', '-create_serial', '-cert', `${authority}.pem`, '-keyfile', `${authority}.key`, '-in', `${file}.csr`, '-out', `${file}.pem`, '-extfile', `${file}.ext`, ...dates);
     },
     security: (file, authority, idOf = (name) => name) => {
       const own = { cert: read(`${file}.pem`), key: read(`${file}.key`), ca: read(`${authority}.pem`) };
