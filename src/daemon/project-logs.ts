@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Engine, LogOptions } from '../engine/engine.ts';
 import type { Queries } from '../manager/queries.ts';
 import type { LogLine } from '../model/container.ts';
-import type { TaskObject } from '../model/objects.ts';
+import type { TaskObject, TaskState } from '../model/objects.ts';
 import { EventQueue } from './event-queue.ts';
 
 export type ProjectLogEvent =
@@ -135,8 +135,9 @@ class Follower {
     const { queries, clock } = this.#options;
     const verdict = (): boolean | null => {
       const status = queries.task(taskId)?.status;
-      if (status === undefined || status.state === 'restarting' || (status.startedMs ?? 0) > finishedMs) return status !== undefined;
-      return (status.finishedMs ?? 0) >= finishedMs ? false : null;
+      if (status === undefined || (status.startedMs ?? 0) > finishedMs) return status !== undefined;
+      // NOTE: a `restarting` of before may still stand there: it tells of the run before.
+      return (status.finishedMs ?? 0) >= finishedMs ? status.state === 'restarting' : null;
     };
     return new Promise((resolve) => {
       const end = (answer: boolean): void => {
@@ -188,9 +189,13 @@ class Follower {
   }
 }
 
-/** Ended, and nothing will start it again. */
+/** Before its first process. */
+const unstarted: ReadonlySet<TaskState> = new Set(['new', 'pending', 'assigned', 'fetched', 'prepared']);
+
+/** Ended, or stopped before it ever ran, and nothing will start it again. */
 function isAtRest(task: TaskObject): boolean {
   const { state } = task.status;
+  if (unstarted.has(state)) return task.desired === 'stopped' || task.desired === 'removed';
   if (state === 'exited' || state === 'rejected' || state === 'removed') return task.desired !== 'prepared' || state === 'rejected';
   return false;
 }

@@ -155,6 +155,8 @@ async function attached(run: Attached): Promise<void> {
       // Who gets the prompt back finds nothing that still runs.
       if (interrupts > 0) await stops.done().catch((reason: unknown) => passOver(reason, 'CLUSTER_PROJECT_NOT_FOUND'));
       if (interrupts > 0 || !stops.isStopping()) {
+        // The telling ends by itself with the last words of what ran; where nothing did, it has none and no end.
+        if (interrupts > 0 && run.hasRun()) await within(lastWordsMsMax, following);
         end.abort();
         await following.catch(() => undefined);
         throw interrupts > 0 ? new ExitWith(130) : error;
@@ -170,6 +172,15 @@ async function attached(run: Attached): Promise<void> {
   if (exitCodeFrom !== null) throw new ExitWith(exits.find((one) => one.service === exitCodeFrom)?.exitCode ?? 0);
   // Those that were stopped because of it ended with codes of their own.
   if (interrupts === 0 && firstToEnd !== null && firstToEnd !== 0) throw new ExitWith(firstToEnd);
+}
+
+const lastWordsMsMax = 2000;
+
+/** Waits for the end, whatever it is, but not for long. */
+async function within(maxMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work.catch(() => undefined), new Promise<void>((resolve) => void (timer = setTimeout(resolve, maxMs)))]);
+  clearTimeout(timer);
 }
 
 function say(context: CliContext, text: string): void {
