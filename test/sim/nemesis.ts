@@ -64,7 +64,7 @@ export class Nemesis {
 
   /** A member whose disk does not verify is removed, its data wiped, and a new one joins in its place. */
   replaceDamaged(): boolean {
-    const broken = this.#cluster.members.find((member) => member.state === 'refused');
+    const broken = this.#cluster.members.find((member) => member.state === 'refused') ?? this.#lateJoiner();
     if (broken === undefined) return false;
     const leader = this.#leader();
     if (leader === null || leader.node === null) return true;
@@ -74,6 +74,12 @@ export class Nemesis {
       this.#add();
     }
     return true;
+  }
+
+  /** Given up before its joining was committed: it was to be removed, too. */
+  #lateJoiner(): SimMember | undefined {
+    const conf = this.#leader()?.node?.state.conf;
+    return conf === undefined ? undefined : this.#cluster.members.find((member) => member.state === 'left' && conf.learners.includes(member.id));
   }
 
   #strike(fault: Fault): void {
