@@ -118,7 +118,7 @@ class Follower {
       }
       const ended = this.#options.engine.containers.get(task.containerId);
       if (log.follow && wasRunning && ended?.state === 'exited') {
-        const isRestarting = await this.#isRestarted(task.id, ended.finishedMs ?? 0);
+        const isRestarting = await this.#isRestarted(task.id, { startedMs: ended.startedMs ?? 0, finishedMs: ended.finishedMs ?? 0 });
         await this.#queue.push({ kind: 'exited', ...base, exitCode: ended.exitCode ?? 0, isRestarting });
       }
     } catch (error) {
@@ -131,13 +131,14 @@ class Follower {
   }
 
   /** Whether its policy starts it again: known once the end has been reported, which is a moment after it was seen here. */
-  #isRestarted(taskId: string, finishedMs: number): Promise<boolean> {
+  #isRestarted(taskId: string, run: { readonly startedMs: number; readonly finishedMs: number }): Promise<boolean> {
     const { queries, clock } = this.#options;
     const verdict = (): boolean | null => {
       const status = queries.task(taskId)?.status;
-      if (status === undefined || (status.startedMs ?? 0) > finishedMs) return status !== undefined;
+      // NOTE: starts are compared with starts: a program may be over before its start is written down.
+      if (status === undefined || (status.startedMs ?? 0) > run.startedMs) return status !== undefined;
       // NOTE: a `restarting` of before may still stand there: it tells of the run before.
-      return (status.finishedMs ?? 0) >= finishedMs ? status.state === 'restarting' : null;
+      return (status.finishedMs ?? 0) >= run.finishedMs ? status.state === 'restarting' : null;
     };
     return new Promise((resolve) => {
       const end = (answer: boolean): void => {

@@ -1,17 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, makeWorld, type Ran, type World } from './world.ts';
+import { describe, expect, test } from 'vitest';
+import { useWorld } from './use-world.ts';
+import { eventually, type Ran, type World } from './world.ts';
 
 // `up` without -d (UX design; Docker Compose's behaviour): whose output is shown, what ends it, and with which code.
 let world: World;
-beforeAll(async () => {
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
 
 const says = (text: string, then: string = 'exec sleep 1000'): string => `{image: busybox, stop_signal: KILL, command: [sh, -c, "echo ${text}; ${then}"]}`;
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isAppError } from '../../../src/base/app-error.ts';
 import { readBackup } from '../../../src/manager/store/ops/backup.ts';
 import type { Deployment } from '../../../src/model/deployment.ts';
@@ -9,16 +9,12 @@ import { objectKinds } from '../../../src/model/objects.ts';
 import { createApiClient } from '../../../src/wire/http-client.ts';
 import { plainOptions } from '../../cluster/world.ts';
 import { loadFiles } from '../../spec/load-files.ts';
-import { eventually, makeWorld, type World } from './world.ts';
+import { useWorld } from './use-world.ts';
+import { eventually, type World } from './world.ts';
 
 // What a daemon costs stays bounded: under crash loops, under many commands at once, and where descriptors are few.
 let world: World;
-beforeAll(async () => {
-  world = await makeWorld();
-}, 120_000);
-afterAll(async () => {
-  expect(await world.close()).toEqual([]);
-}, 120_000);
+useWorld((made) => void (world = made), 120_000);
 
 type Costs = { readonly residentMb: number; readonly descriptors: number; readonly storeObjects: number; readonly storeMb: number; readonly daemonLogMb: number; readonly containerMb: number };
 

@@ -1,16 +1,12 @@
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually, makeWorld, type World } from './world.ts';
+import { expect, test } from 'vitest';
+import { useWorld } from './use-world.ts';
+import { eventually, type World } from './world.ts';
 
 // Compose specification, depends_on: what a dependency makes is there when the dependent starts. Here the dependency goes on only once its dependents are made.
 let world: World;
-beforeAll(async () => {
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
 
 async function rows(cwd: string): Promise<string[]> {
   const lines = (await world.run(['compose', 'ps', '-a', '--format', 'json'], { cwd })).stdout.split('\n').filter((line) => line !== '');

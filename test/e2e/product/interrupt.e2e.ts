@@ -1,16 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { home, makeWorld, type World } from './world.ts';
+import { expect, test } from 'vitest';
+import { useWorld } from './use-world.ts';
+import { home, type World } from './world.ts';
 
 // Ctrl-C while something is going on: the terminal is as it was, the prompt doesn't come back before what it promises, and the exit code is 130.
 let world: World;
-beforeAll(async () => {
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
 
 /** `slow` never gets healthy, so that `later` never starts. It takes its time to stop, and says so. */
 const waiting = (name: string): string => `

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeWorld, type World } from './world.ts';
+import { expect, test } from 'vitest';
+import { useWorld } from './use-world.ts';
+import type { World } from './world.ts';
 
 // Commands that find nothing to act on. Source: Docker Compose 2.40, side by side.
 let world: World;
-beforeAll(async () => {
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
 
 test.for([['services: {}'], ['services: {a: {image: busybox, profiles: [x]}}']] as const)('up of %j: no service is selected', async ([text]) => {
   const cwd = world.project({ 'compose.yaml': text });

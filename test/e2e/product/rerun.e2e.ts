@@ -1,16 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually, makeWorld, type World } from './world.ts';
+import { expect, test } from 'vitest';
+import { useWorld } from './use-world.ts';
+import { eventually, type World } from './world.ts';
 
 // What has ended runs again by `up`, `start` and `restart`, and by nothing else. Source: Docker Compose 2.40, side by side.
 let world: World;
-beforeAll(async () => {
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
 
 const file = (web: string = ''): string => `
 services:

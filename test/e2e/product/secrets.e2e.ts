@@ -1,20 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually, makeWorld, type World } from './world.ts';
+import { expect, test } from 'vitest';
+import { useWorld } from './use-world.ts';
+import { eventually, type World } from './world.ts';
 
 // A run directory that is no tmpfs: what a secret holds still touches no disk, neither as it is nor in base64.
 let world: World;
 const tmpfsMagic = 0x01021994;
 const canary = 'the-canary-is-yellow-and-sings';
 
-beforeAll(async () => {
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
 
 /** Files of the disk that hold the secret. A view without what is mounted on it shows what the disk has. */
 function leaking(): string[] {
