@@ -1,18 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type OwnImages, ownImages } from './own-images.ts';
-import { eventually, makeWorld, type World } from './world.ts';
+import { describe, expect, test } from 'vitest';
+import type { OwnImages } from './own-images.ts';
+import { useOwnImages, useWorld } from './use-world.ts';
+import { eventually, type World } from './world.ts';
 
 // Whoever makes an image writes its configuration. Run for real: what can't be is refused by its code, and nothing is left of it (issue 2, bad input; SECURITY I5, E9).
 let world: World;
 let images: OwnImages;
-beforeAll(async () => {
-  images = await ownImages();
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  await images.close();
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
+useOwnImages((made) => void (images = made));
 
 type Case = {
   readonly name: string;

@@ -1,20 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type OwnImages, ownImages } from './own-images.ts';
-import { makeWorld, type Ran, type World } from './world.ts';
+import { describe, expect, test } from 'vitest';
+import type { OwnImages } from './own-images.ts';
+import { useOwnImages, useWorld } from './use-world.ts';
+import type { Ran, World } from './world.ts';
 
 // When containers are made anew and images fetched or removed (docker compose up, pull, down --rmi).
 let world: World;
 let images: OwnImages;
-beforeAll(async () => {
-  images = await ownImages();
-  world = await makeWorld();
-}, 60_000);
-afterAll(async () => {
-  await images.close();
-  expect(await world.close()).toEqual([]);
-}, 60_000);
+useWorld((made) => void (world = made));
+useOwnImages((made) => void (images = made));
 
 const sleeps = 'command: [sleep, infinity], stop_signal: KILL';
 type Row = { readonly Service: string; readonly ID: string; readonly State: string };
