@@ -46,3 +46,6 @@ echo "The application answers at $url"
 curl -fsS "$url/api/notes"; echo
 echo
 echo "Next:  cd examples/fullstack; flotilla compose logs -f; flotilla compose down -v"
+if [ "${FLOTILLA_CONFIG:-}" = /var/cache/flotilla/demo-config.json ]; then
+  echo "       this daemon pulls from a mirror on loopback; one that is started later does, too, after:  sudo install -D $FLOTILLA_CONFIG /etc/flotilla/config.json"
+fi
