@@ -1,11 +1,8 @@
 import { AppError } from '../../base/app-error.ts';
-import type { StoreEvent } from '../../model/entry.ts';
-import { decodeConfChange } from '../../raft/conf-change.ts';
 import { MemoryLogStorage } from '../../raft/log-storage.ts';
 import { RaftCore } from '../../raft/raft-core.ts';
-import type { Entry as LogRecord, MemberId, PersistJob, Ready, SnapshotMeta, SoftState } from '../../raft/types.ts';
+import type { MemberId } from '../../raft/types.ts';
 import { AddressBook } from './address-book.ts';
-import { decodeEntry } from './entry-codec.ts';
 import { CommitNotice } from './commit-notice.ts';
 import { laneOf } from './host-messages.ts';
 import type { Envelope, HostMessage } from './host-messages.ts';
@@ -15,18 +12,17 @@ import type { NodeEnv, NodeHost, NodeOptions } from './node-types.ts';
 import { Persister } from './persister.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
+import { ReadyHandler } from './ready-handler.ts';
 import { SnapshotMaker } from './snapshot-maker.ts';
 import { SnapshotTransfers } from './snapshot-transfers.ts';
 import { Spare } from './spare.ts';
-import { infosOf } from './state-codec.ts';
-import { diffViews } from './state-diff.ts';
 import type { Commit, Leadership } from './store.ts';
-import { advance, appliedIndex, applyMembers, applyNormal } from './store-state.ts';
 import type { StoreState } from './store-state.ts';
 
 /**
  * One member: the consensus core, its log on disk, the state machine, its peers. Everything is driven by events (a message, a tick,
  * a finished write, a call), runs to its end, and never waits; so a simulation sees and may crash it between any two of them.
+ * Here is what goes in; what the core then asks for is done in ready-handler.ts.
  */
 export class StoreNode {
   readonly #host: NodeHost;
@@ -36,22 +32,11 @@ export class StoreNode {
   readonly #maker: SnapshotMaker;
   readonly #transfers: SnapshotTransfers;
   readonly #spare: Spare;
-  readonly #notice: CommitNotice;
+  readonly #ready: ReadyHandler;
   readonly proposals: Proposals;
   readonly reads: Reads;
   readonly membership: Membership;
   readonly metrics: StoreMetrics = new StoreMetrics();
-  readonly #commitListeners: Set<(commit: Commit) => void> = new Set();
-  readonly #leadershipListeners: Set<(leadership: Leadership) => void> = new Set();
-  #state: StoreState;
-  #softState: SoftState = { role: 'follower', leader: null, isLeading: false };
-  #term: number;
-  #applyQueue: LogRecord[] = [];
-  readonly #addresses: AddressBook;
-  readonly #durablyRemoved: Set<MemberId> = new Set();
-  #installing: { readonly meta: SnapshotMeta; readonly state: StoreState } | null = null;
-  #isPumping = false;
-  #isApplyPlanned = false;
   #isStopped = false;
   #wakeAtMs = 0;
   #roundsToDecide = 0;
@@ -60,32 +45,28 @@ export class StoreNode {
 
   constructor(env: NodeEnv, options: NodeOptions) {
     const { recovered } = options;
-    this.#state = recovered.state;
-    this.#term = recovered.hardState?.term ?? 0;
-    for (const member of recovered.state.removed) this.#durablyRemoved.add(member);
     this.#log = new MemoryLogStorage(recovered.before);
     this.#log.append(recovered.entries);
     if (recovered.snapshot !== null) this.#log.setSnapshot(recovered.snapshot);
     this.#core = new RaftCore({
       id: options.memberId, clusterId: options.clusterId, storage: this.#log, random: env.random, hardState: recovered.hardState, isCommitHeld: true,
-      conf: recovered.state.conf, applied: appliedIndex(recovered.state), removed: recovered.state.removed,
+      conf: recovered.state.conf, applied: recovered.state.view.revision, removed: recovered.state.removed,
       limits: { electionTicks: options.limits.electionTicks, inflightMessagesMax: options.limits.appendsUnderWayMax, ...options.raftLimits },
       ...(options.raftMutations === undefined ? {} : { mutations: options.raftMutations }),
     });
     const host: NodeHost = {
       env, options, core: this.#core, metrics: this.metrics, mutations: options.mutations ?? new Set(), alarms: new Set(),
-      state: () => this.#state, softState: () => this.#softState, term: () => this.#term,
+      state: () => this.#ready.state, softState: () => this.#ready.softState, term: () => this.#ready.term,
       send: (to, message) => this.#send(to, message), pump: () => this.#pump(), fail: (error) => this.fail(error),
     };
     this.#host = host;
-    this.#addresses = new AddressBook(options.memberId, options.knownPeers);
+    const addresses = new AddressBook(options.memberId, options.knownPeers);
     this.#spare = new Spare(host);
     this.#persister = new Persister({
       runner: env.logRunner, clock: env.clock, batchBytesMax: recovered.batchBytesMax, metrics: this.metrics, mutations: host.mutations,
       onAppended: (segmentId) => this.#spare.useSegment(segmentId), onFinished: () => this.#pump(), onFull: (isFull) => this.#spare.setLogFull(isFull), onFatal: (error) => this.fail(error),
     });
     this.proposals = new Proposals(host);
-    this.#notice = new CommitNotice(host, this.proposals.takeForeign);
     this.reads = new Reads(host);
     this.membership = new Membership(host);
     this.#maker = new SnapshotMaker(host, {
@@ -96,13 +77,17 @@ export class StoreNode {
       },
       indexesInUse: () => this.#transfers.indexesInUse(),
     });
-    this.#transfers = new SnapshotTransfers(host, { makeNew: (done, isAnew) => this.#maker.request(done, isAnew), install: (meta, state) => this.#offerInstall(meta, state) });
-    env.transport.setPeers(this.#addresses.of(this.#state));
+    this.#transfers = new SnapshotTransfers(host, { makeNew: (done, isAnew) => this.#maker.request(done, isAnew), install: (meta, state) => this.#ready.offerInstall(meta, state) });
+    this.#ready = new ReadyHandler({
+      host, log: this.#log, addresses, persister: this.#persister, proposals: this.proposals, notice: new CommitNotice(host, this.proposals.takeForeign),
+      reads: this.reads, membership: this.membership, maker: this.#maker, transfers: this.#transfers, guard: (run) => this.#guard(run),
+    });
+    env.transport.setPeers(addresses.of(recovered.state));
   }
 
   /** Begins to tick. A lone voter does not wait for an election timeout. */
   start(): void {
-    const { conf } = this.#state;
+    const { conf } = this.#ready.state;
     if (conf.voters.length === 1 && conf.voters[0] === this.#host.options.memberId && conf.votersOutgoing.length === 0) this.#core.campaign();
     this.#spare.prepare();
     this.#armTick();
@@ -110,7 +95,7 @@ export class StoreNode {
   }
 
   get state(): StoreState {
-    return this.#state;
+    return this.#ready.state;
   }
 
   get core(): RaftCore {
@@ -134,17 +119,15 @@ export class StoreNode {
   }
 
   get leadership(): Leadership {
-    return { isLeader: this.#softState.isLeading, leaderId: this.#softState.leader, term: this.#term };
+    return this.#ready.leadership;
   }
 
   onCommit(listener: (commit: Commit) => void): () => void {
-    this.#commitListeners.add(listener);
-    return () => this.#commitListeners.delete(listener);
+    return this.#ready.onCommit(listener);
   }
 
   onLeadership(listener: (leadership: Leadership) => void): () => void {
-    this.#leadershipListeners.add(listener);
-    return () => this.#leadershipListeners.delete(listener);
+    return this.#ready.onLeadership(listener);
   }
 
   receive(envelope: Envelope): void {
@@ -165,8 +148,8 @@ export class StoreNode {
     this.#framesSeen += 1;
     const { from, message } = envelope;
     this.membership.heard(from);
-    if (this.#durablyRemoved.has(from) && !this.#isMutated()) {
-      const { conf } = this.#state;
+    if (this.#ready.isDurablyRemoved(from) && !this.#isMutated()) {
+      const { conf } = this.#ready.state;
       // NOTE: while joint, the last word is not spoken.
       if (conf.votersOutgoing.length === 0) this.#send(from, { kind: 'removed', voters: conf.voters });
       return;
@@ -202,7 +185,7 @@ export class StoreNode {
   peerLost(member: MemberId): void {
     if (this.#isStopped) return;
     this.#core.reportUnreachable(member);
-    if (member === this.#softState.leader) this.#leaderLost();
+    if (member === this.#ready.softState.leader) this.#leaderLost();
     this.#pump();
   }
 
@@ -214,7 +197,7 @@ export class StoreNode {
     const { clock, random } = this.#host.env;
     this.#core.forgetLeader();
     clock.after(20 + random.float() * 200, () => {
-      const { role, leader } = this.#softState;
+      const { role, leader } = this.#ready.softState;
       if (this.#isStopped || leader !== null || role !== 'follower') return;
       this.#core.campaign();
       this.#pump();
@@ -224,7 +207,7 @@ export class StoreNode {
   /** Hands the leadership over if it can. Calls back when another leads, or when it takes too long. */
   handOver(timeoutMs: number, done: () => void): void {
     const to = this.membership.successor();
-    if (this.#softState.role !== 'leader' || to === null || this.#core.transferLeader(to).kind === 'refused') {
+    if (this.#ready.softState.role !== 'leader' || to === null || this.#core.transferLeader(to).kind === 'refused') {
       done();
       return;
     }
@@ -257,6 +240,7 @@ export class StoreNode {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancelTick();
+    this.#ready.stop();
     this.#persister.stop();
     this.#maker.stop();
     this.#spare.stop();
@@ -264,8 +248,6 @@ export class StoreNode {
     this.proposals.stop();
     this.reads.stop();
     this.membership.stop();
-    this.#commitListeners.clear();
-    this.#leadershipListeners.clear();
     this.#host.env.transport.close();
   }
 
@@ -297,152 +279,8 @@ export class StoreNode {
     this.#host.env.transport.send({ from: memberId, to, clusterId, message }, laneOf(message));
   }
 
-  /** Does all that the core asks for, until it asks for nothing more. */
   #pump(): void {
-    if (!this.#isPumping && !this.#isStopped) this.#guard(() => this.#pumpAll());
-  }
-
-  #pumpAll(): void {
-    this.#isPumping = true;
-    try {
-      do {
-        while (this.#core.hasReady()) this.#handle(this.#core.ready());
-        this.#persister.finishReady();
-        this.#applySome();
-        this.#notice.check();
-      } while (!this.#isStopped && this.#core.hasReady());
-      if (!this.#isStopped) this.#persister.start();
-    } finally {
-      this.#isPumping = false;
-    }
-  }
-
-  #handle(ready: Ready): void {
-    if (ready.persist !== null) this.#persist(ready.persist);
-    if (ready.softState !== null) this.#changeRole(ready.softState);
-    for (const message of ready.messages) {
-      if (message.kind === 'snapshot') this.#transfers.offer(message);
-      else this.#send(message.to, { kind: 'raft', message });
-    }
-    for (const entry of ready.committed) this.#applyQueue.push(entry);
-    this.reads.ready(ready.reads, ready.readsFailed);
-  }
-
-  #persist(job: PersistJob): void {
-    const { mutations } = this.#host;
-    if (job.hardState !== null) this.#term = job.hardState.term;
-    const installing = job.snapshot === null ? null : this.#installing;
-    if (job.snapshot !== null) this.#log.install(job.snapshot);
-    if (job.entries[0] !== undefined) this.#host.env.observe?.appended(job.entries, this.#log.term(job.entries[0].index - 1));
-    this.#log.append(job.entries);
-    const isSentEarly = mutations.has('host-sends-before-persist');
-    if (isSentEarly) for (const message of job.messagesAfterPersist) this.#send(message.to, { kind: 'raft', message });
-    if (mutations.has('host-persist-reported-early')) this.#core.persisted(job.id);
-    this.#persister.addJob(job, () => {
-      if (installing !== null) this.#install(installing.meta, installing.state);
-      if (!isSentEarly) for (const message of job.messagesAfterPersist) this.#send(message.to, { kind: 'raft', message });
-      this.#core.persisted(job.id);
-    });
-  }
-
-  #changeRole(softState: SoftState): void {
-    const before = this.#softState;
-    this.#softState = softState;
-    this.#host.env.observe?.role(softState, this.#term);
-    if (before.leader !== softState.leader && softState.leader !== null) this.metrics.leaderChanges += 1;
-    if (before.role === 'leader' && softState.role !== 'leader') this.#transfers.stopSending();
-    const status = this.leadership;
-    this.proposals.leaderChanged();
-    this.membership.leaderChanged();
-    this.#host.env.log.info('store.role', { role: softState.role, leader: softState.leader, isLeading: softState.isLeading, term: this.#term });
-    for (const listener of this.#leadershipListeners) listener(status);
-  }
-
-  #applySome(): void {
-    const { applyEntriesMax } = this.#host.options.limits;
-    const startMs = this.#host.env.clock.monotonicMs();
-    let count = 0;
-    while (count < this.#applyQueue.length && count < applyEntriesMax) {
-      const entry = this.#applyQueue[count];
-      count += 1;
-      if (entry !== undefined && entry.index > appliedIndex(this.#state)) this.#apply(entry);
-    }
-    if (count === 0) return;
-    this.#applyQueue = this.#applyQueue.slice(count);
-    this.metrics.applyUs.add(((this.#host.env.clock.monotonicMs() - startMs) * 1000) / count);
-    this.#core.applied(appliedIndex(this.#state));
-    this.reads.applied();
-    this.#maker.maybeStart();
-    if (this.#applyQueue.length > 0 && !this.#isApplyPlanned) {
-      this.#isApplyPlanned = true;
-      this.#host.env.soon(() => {
-        this.#isApplyPlanned = false;
-        this.#pump();
-      });
-    }
-  }
-
-  #apply(entry: LogRecord): void {
-    const position = { index: entry.index, term: entry.term };
-    this.#maker.count(entry.data.length);
-    if (entry.kind === 'normal') {
-      const decoded = decodeEntry(entry.data);
-      const applied = applyNormal(this.#state, position, decoded);
-      this.#state = applied.state;
-      this.#host.env.observe?.applied(entry, this.#state);
-      this.proposals.applied(position, decoded.requestId, applied.outcome);
-      if (applied.events.length > 0) this.#publish(applied.events);
-      return;
-    }
-    this.#state = advance(this.#state, position);
-    if (entry.kind === 'conf') this.#applyConf(entry);
-    this.#host.env.observe?.applied(entry, this.#state);
-    this.proposals.applied(position, null, null);
-  }
-
-  #applyConf(entry: LogRecord): void {
-    const conf = this.#core.applyConfChange(entry);
-    this.#addresses.remember(this.#state);
-    this.#state = applyMembers(this.#state, conf, infosOf(decodeConfChange(entry.data)));
-    this.#host.env.transport.setPeers(this.#addresses.of(this.#state));
-    this.#host.env.log.info('store.members', { conf, index: entry.index });
-    this.membership.applied(entry.index, entry.term);
-    this.#persister.flush(() => this.#noteRemovals());
-  }
-
-  /**
-   * Who was removed is told so only when this member knows it durably. Otherwise it could go, with its data, while those
-   * who stay forget in a crash that the removal was committed, and wait for its vote for ever.
-   */
-  #noteRemovals(): void {
-    for (const member of this.#state.removed) this.#durablyRemoved.add(member);
-    if (this.#state.removed.includes(this.#host.options.memberId)) this.#host.alarms.add('removed');
-  }
-
-  #publish(events: readonly StoreEvent[]): void {
-    const commit: Commit = { revision: appliedIndex(this.#state), view: this.#state.view, events };
-    for (const listener of this.#commitListeners) listener(commit);
-  }
-
-  /** A whole snapshot of the leader is on disk: the core decides whether it is of use. */
-  #offerInstall(meta: SnapshotMeta, state: StoreState): void {
-    this.#installing = { meta, state };
-  }
-
-  #install(meta: SnapshotMeta, state: StoreState): void {
-    const before = this.#state.view;
-    this.#installing = null;
-    this.#state = state;
-    this.#host.env.observe?.installed(state);
-    this.#applyQueue = this.#applyQueue.filter((entry) => entry.index > meta.index);
-    this.metrics.snapshotsInstalled += 1;
-    this.#noteRemovals();
-    this.#maker.installed(meta);
-    this.#host.env.transport.setPeers(this.#addresses.of(this.#state));
-    this.proposals.installed();
-    this.reads.applied();
-    const events = diffViews(before, state.view);
-    if (events.length > 0) this.#publish(events);
+    this.#ready.pump();
   }
 
   #armTick(): void {

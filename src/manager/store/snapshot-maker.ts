@@ -51,7 +51,7 @@ export class SnapshotMaker {
     this.#newest = options.snapshot;
     this.#older = options.older?.index === options.snapshot?.index ? null : options.older;
     this.#notBeforeMs = host.env.clock.monotonicMs() + host.options.limits.snapshotDelayMs;
-    const applied = host.state().view.revision;
+    const applied = host.options.recovered.state.view.revision;
     this.#entriesSince = applied - (options.snapshot?.index ?? 0);
   }
 
