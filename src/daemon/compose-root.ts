@@ -76,7 +76,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
   const server = createApiServer({
     log,
     routes: [
-      ...systemRoutes({ engine, net, queries, facts, storeStatus: () => store.status() }),
+      ...systemRoutes({ engine, net, queries, facts, storeStatus: () => store.status(), proxies: config.registries.proxies }),
       ...storeRoutes(store),
       ...imageRoutes(engine),
       ...containerRoutes({ engine, queries, ports, removeTask: async (taskId) => void (await control.removeTask(taskId)) }),

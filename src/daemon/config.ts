@@ -1,5 +1,7 @@
 import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
+import { Secret } from '../base/secret.ts';
+import { proxiesOfEnvironment, type ProxySettings, readProxy } from '../engine/image/proxy-rules.ts';
 import { refusedMirrors } from '../engine/image/registry-endpoints.ts';
 import { readTextIfThere } from '../os/files.ts';
 
@@ -15,6 +17,8 @@ export type DaemonConfig = {
     readonly mirrors: Readonly<Record<string, readonly string[]>>;
     /** Hosts that may be spoken to without TLS; loopback always may. */
     readonly insecure: readonly string[];
+    /** Of the file; where it is silent, of the environment. */
+    readonly proxies: ProxySettings;
   };
   /** Empty: Docker's own. */
   readonly addressPools: readonly { readonly cidr: string; readonly prefixLength: number }[];
@@ -29,32 +33,49 @@ export async function readConfig(env: Readonly<Record<string, string | undefined
   return {
     rootDir, runDir,
     socketPath: env['FLOTILLA_SOCKET'] ?? `${runDir}/flotilla.sock`,
-    registries: given.registries,
+    registries: { ...given.registries, proxies: { ...proxiesOfEnvironment(env), ...given.proxies } },
     addressPools: given.addressPools,
     logLevel: given.logLevel,
   };
 }
 
-type Given = Pick<DaemonConfig, 'registries' | 'addressPools' | 'logLevel'>;
+type Given = Pick<DaemonConfig, 'addressPools' | 'logLevel'> & { readonly registries: Omit<DaemonConfig['registries'], 'proxies'>; readonly proxies: Partial<ProxySettings> };
 
 /** Every key is known or refused; all errors of the file come at once. */
 export function parseConfig(text: string | null, file: string): Given {
   const errors: string[] = [];
   const value = text === null ? {} : parseJson(text, file);
   const root = record(value, 'the file', errors);
-  refuseUnknown(root, ['registries', 'addressPools', 'logLevel'], '', errors);
+  refuseUnknown(root, ['registries', 'proxies', 'addressPools', 'logLevel'], '', errors);
   const registries = record(root['registries'] ?? {}, 'registries', errors);
   refuseUnknown(registries, ['mirrors', 'insecure'], 'registries.', errors);
   const mirrors: Record<string, readonly string[]> = {};
   for (const [host, urls] of Object.entries(record(registries['mirrors'] ?? {}, 'registries.mirrors', errors))) mirrors[host] = texts(urls, `registries.mirrors.${host}`, errors);
   const insecure = texts(registries['insecure'] ?? [], 'registries.insecure', errors);
   for (const mirror of refusedMirrors({ mirrors, insecure })) errors.push(`registries.mirrors: ${mirror} must be an https URL, or an http one of a host on loopback or listed in registries.insecure`);
+  const proxies = proxiesOf(record(root['proxies'] ?? {}, 'proxies', errors), errors);
   const addressPools = pools(root['addressPools'] ?? [], errors);
   const logLevel = root['logLevel'] ?? 'info';
   const isLevel = logLevel === 'debug' || logLevel === 'info' || logLevel === 'warn' || logLevel === 'error';
   if (!isLevel) errors.push('logLevel must be debug, info, warn or error');
   if (errors.length > 0) throw new AppError({ code: 'DAEMON_BAD_CONFIG', message: `${file}: ${errors.join('; ')}`, hint: 'docs/configuration.md lists the keys' });
-  return { registries: { mirrors, insecure }, addressPools, logLevel: isLevel ? logLevel : 'info' };
+  return { registries: { mirrors, insecure }, proxies, addressPools, logLevel: isLevel ? logLevel : 'info' };
+}
+
+/** Docker's own names for them. The values may hold passwords, so a complaint does not repeat them. */
+function proxiesOf(given: Record<string, unknown>, errors: string[]): Partial<ProxySettings> {
+  refuseUnknown(given, ['httpProxy', 'httpsProxy', 'noProxy'], 'proxies.', errors);
+  const found: { -readonly [K in keyof ProxySettings]?: ProxySettings[K] } = {};
+  for (const name of ['httpProxy', 'httpsProxy'] as const) {
+    const value = given[name];
+    if (value === undefined) continue;
+    if (typeof value === 'string' && (value === '' || readProxy(value).url !== null)) found[name] = new Secret(value);
+    else errors.push(`proxies.${name} must be the URL of a proxy, as http://proxy.example.com:3128`);
+  }
+  const { noProxy } = given;
+  if (typeof noProxy === 'string') found.noProxy = noProxy;
+  else if (noProxy !== undefined) errors.push('proxies.noProxy must be a text: hosts, .domains and networks with commas between them');
+  return found;
 }
 
 function parseJson(text: string, file: string): unknown {

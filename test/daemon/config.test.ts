@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isAppError } from '../../src/base/app-error.ts';
-import { parseConfig } from '../../src/daemon/config.ts';
+import { parseConfig, readConfig } from '../../src/daemon/config.ts';
 
 function refusal(value: unknown): string {
   try {
@@ -14,22 +17,43 @@ function refusal(value: unknown): string {
 
 describe('the configuration of the daemon', () => {
   test('no file is an empty one', () => {
-    expect(parseConfig(null, 'config.json')).toEqual({ registries: { mirrors: {}, insecure: [] }, addressPools: [], logLevel: 'info' });
+    expect(parseConfig(null, 'config.json')).toEqual({ registries: { mirrors: {}, insecure: [] }, proxies: {}, addressPools: [], logLevel: 'info' });
   });
 
   test('every key is taken', () => {
     const value = {
       registries: { mirrors: { 'docker.io': ['https://mirror.example.com', 'http://127.0.0.1:5000', 'http://near.example.com:5000'] }, insecure: ['near.example.com:5000'] },
+      proxies: { httpProxy: 'proxy.example.com:3128', httpsProxy: 'http://u:p@proxy.example.com:3128', noProxy: '.example.com' },
       addressPools: [{ cidr: '10.200.0.0/16', prefixLength: 24 }],
       logLevel: 'debug',
     };
-    expect(parseConfig(JSON.stringify(value), 'config.json')).toEqual(value);
+    const { proxies, ...rest } = parseConfig(JSON.stringify(value), 'config.json');
+    expect({ ...rest, proxies: { httpProxy: proxies.httpProxy?.reveal(), httpsProxy: proxies.httpsProxy?.reveal(), noProxy: proxies.noProxy } }).toEqual(value);
+  });
+
+  test('a proxy of the file counts before that of the environment, and an empty one is none', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'flotilla-config-'));
+    const file = join(dir, 'config.json');
+    try {
+      writeFileSync(file, JSON.stringify({ proxies: { httpProxy: '', httpsProxy: 'http://file:1' } }));
+      const env = { FLOTILLA_CONFIG: file, HTTP_PROXY: 'http://env:1', https_proxy: 'http://env:1', no_proxy: 'a.example', NO_PROXY: '' };
+      const { proxies } = (await readConfig(env)).registries;
+      expect([proxies.httpProxy.reveal(), proxies.httpsProxy.reveal(), proxies.noProxy]).toEqual(['', 'http://file:1', 'a.example']);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  test('a proxy that can not be used is refused without its password', () => {
+    const text = refusal({ proxies: { httpProxy: 'socks5://u:hush@h:1', httpsProxy: 7, noProxy: [], ftpProxy: '' } });
+    for (const words of ['proxies.httpProxy must be', 'proxies.httpsProxy must be', 'proxies.noProxy must be', 'unknown key proxies.ftpProxy']) expect(text).toContain(words);
+    expect(text).not.toContain('hush');
   });
 
   test.for([
     ['what is no JSON', '{', 'config.json is not JSON'],
     ['a list', [], 'the file must be an object'],
-    ['an unknown key, with those that are known', { mirrors: {} }, 'unknown key mirrors (known: registries, addressPools, logLevel)'],
+    ['an unknown key, with those that are known', { mirrors: {} }, 'unknown key mirrors (known: registries, proxies, addressPools, logLevel)'],
     ['an unknown key further in', { registries: { mirror: {} } }, 'unknown key registries.mirror (known: mirrors, insecure)'],
     ['a mirror that is no list', { registries: { mirrors: { 'docker.io': 'https://x' } } }, 'registries.mirrors.docker.io must be a list of strings'],
     ['a mirror without its scheme', { registries: { mirrors: { 'docker.io': ['mirror.example.com'] } } }, 'mirror.example.com must be an https URL'],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { gzipSync } from 'node:zlib';
 
 /** A registry in memory that can be made to misbehave: each request passes `fault` first, which may answer it instead. */
@@ -28,16 +29,18 @@ export function sha256(body: Uint8Array): string {
   return `sha256:${createHash('sha256').update(body).digest('hex')}`;
 }
 
-export async function startFakeRegistry(): Promise<FakeRegistry> {
-  const server = createServer((request, response) => {
+/** With a key and its certificate it speaks TLS. */
+export async function startFakeRegistry(tls?: { readonly key: Buffer; readonly cert: Buffer }): Promise<FakeRegistry> {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     registry.requests.push(`${request.method} ${request.url}`);
     registry.headersSeen.push(request.headers);
     if (!registry.fault(request, response)) serve(registry, request, response);
-  });
+  };
+  const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const host = `127.0.0.1:${portOf(server)}`;
   const registry: FakeRegistry = {
-    url: `http://${host}`,
+    url: `http${tls === undefined ? '' : 's'}://${host}`,
     host,
     requests: [],
     headersSeen: [],

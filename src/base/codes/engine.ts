@@ -30,6 +30,7 @@ export const engineCodes = {
   ENGINE_PULL_DENIED: 'The registry refuses the image to these credentials.',
   ENGINE_PULL_RATE_LIMITED: 'The registry allows no more pulls for now.',
   ENGINE_PULL_CANCELLED: 'The pull was cancelled.',
+  ENGINE_PROXY_FAILED: 'The proxy between this node and the registry refuses, or can not be used.',
   ENGINE_REGISTRY_DOWN: 'The registry cannot be reached, or fails.',
   ENGINE_REGISTRY_ANSWER: 'The registry answers something the protocol does not know.',
   ENGINE_REGISTRY_CREDENTIALS: 'The credentials for a registry cannot be read.',

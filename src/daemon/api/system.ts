@@ -1,4 +1,5 @@
 import { programVersion } from '../../base/version.ts';
+import { type ProxySettings, readProxy } from '../../engine/image/proxy-rules.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Queries } from '../../manager/queries.ts';
 import { AppError } from '../../base/app-error.ts';
@@ -6,7 +7,7 @@ import type { Net } from '../../net/net.ts';
 import type { NodeFacts } from '../../wire/session.ts';
 import type { Route } from '../../wire/http-server.ts';
 
-export function systemRoutes(options: { readonly engine: Engine; readonly net: Net; readonly queries: Queries; readonly facts: NodeFacts; readonly storeStatus: () => unknown }): readonly Route[] {
+export function systemRoutes(options: { readonly engine: Engine; readonly net: Net; readonly queries: Queries; readonly facts: NodeFacts; readonly storeStatus: () => unknown; readonly proxies: ProxySettings }): readonly Route[] {
   const { engine, queries, facts } = options;
   const json = (value: unknown): { kind: 'json'; value: unknown } => ({ kind: 'json', value });
   return [
@@ -24,7 +25,7 @@ export function systemRoutes(options: { readonly engine: Engine; readonly net: N
           Name: facts.hostname, NodeID: facts.nodeId, ServerVersion: programVersion, OSType: facts.os, Architecture: facts.architecture, NCPU: facts.cpuCount, MemTotal: facts.memoryBytes,
           Runtime: `${info.runtime} ${info.runtimeVersion}`, Monitor: info.monitorVersion, CgroupVersion: info.cgroupVersion, Driver: info.snapshotter, DataRoot: info.dataRoot,
           Containers: containers.length, ContainersRunning: count('running'), ContainersPaused: count('paused'), ContainersStopped: count('exited') + count('created'),
-          Images: (await engine.images.list()).length, Projects: queries.projects().length, Network: options.net.status(), MemoryUsage: process.memoryUsage().rss, DaemonPid: process.pid,
+          Images: (await engine.images.list()).length, Projects: queries.projects().length, Network: options.net.status(), ...proxiesOf(options.proxies), MemoryUsage: process.memoryUsage().rss, DaemonPid: process.pid,
         });
       },
     },
@@ -50,4 +51,11 @@ export function systemRoutes(options: { readonly engine: Engine; readonly net: N
       },
     },
   ];
+}
+
+/** As `docker info` has them, without credentials; those that are not set are left out. */
+function proxiesOf({ httpProxy, httpsProxy, noProxy }: ProxySettings): Readonly<Record<string, string>> {
+  const named = { HttpProxy: httpProxy.reveal(), HttpsProxy: httpsProxy.reveal() };
+  const set = Object.entries(named).filter(([, text]) => text !== '').map(([name, text]) => [name, readProxy(text).name]);
+  return { ...Object.fromEntries(set), ...(set.length === 0 || noProxy === '' ? {} : { NoProxy: noProxy }) };
 }

@@ -12,7 +12,8 @@ import { denied, openRegistryAuth } from './registry-auth.ts';
 import type { CredentialSource } from './registry-credentials.ts';
 import { endpointsOf } from './registry-endpoints.ts';
 import type { Endpoint, RegistrySettings } from './registry-endpoints.ts';
-import { isPassing, openRegistryHttp, readBody } from './registry-http.ts';
+import { isPassing, openRegistryHttp, proxyRefusal, readBody, tunnelStatus } from './registry-http.ts';
+import type { Proxy } from './proxy-rules.ts';
 import type { HttpAnswer } from './registry-http.ts';
 
 export type ManifestAnswer = { readonly body: Buffer; readonly contentType: string; readonly statedDigest: string };
@@ -36,7 +37,7 @@ const retryAfterMaxMs = 60_000;
 
 /** Speaks the distribution protocol with the places of one registry, in their order: the first that has it answers. */
 export function openRegistryClient(options: RegistryOptions): RegistryClient {
-  const http = openRegistryHttp();
+  const http = openRegistryHttp(options.settings.proxies);
   const auth = openRegistryAuth(http, options.credentials, options.clock);
   const pause = async (attempt: number, signal: AbortSignal): Promise<void> => {
     await options.clock.sleep(backoffAfter(attempt, options.random), signal);
@@ -70,7 +71,7 @@ export function openRegistryClient(options: RegistryOptions): RegistryClient {
       } catch (error) {
         signal.throwIfAborted();
         if (isAppError(error)) throw error;
-        if (isLast || !isPassing(error)) throw unreachableError(endpoint, error);
+        if (isLast || !isPassing(error)) throw unreachableError(endpoint, http.proxyFor(endpoint.base), error);
       }
       options.log.debug('engine.registry-retry', { host: endpoint.base.host, what, attempt });
       if (waitMs > 0) await options.clock.sleep(Math.min(waitMs, retryAfterMaxMs), signal);
@@ -130,14 +131,18 @@ function statusError(endpoint: Endpoint, repository: string, what: string, statu
   return new AppError({ code: 'ENGINE_REGISTRY_ANSWER', message: `${host} answers status ${status} for ${repository} ${what}: ${detail}` });
 }
 
-function unreachableError(endpoint: Endpoint, error: unknown): AppError {
+function unreachableError(endpoint: Endpoint, proxy: Proxy | null, error: unknown): AppError {
+  if (proxy !== null && errorName(error) === 'ERR_PROXY_TUNNEL') {
+    const status = tunnelStatus(error);
+    return proxyRefusal(proxy, endpoint.base, status === null ? 'it ended the connection' : `status ${status}`);
+  }
   const reason = errorName(error) ?? (error instanceof Error ? error.message : String(error));
-  return new AppError({ code: 'ENGINE_REGISTRY_DOWN', message: `the registry ${endpoint.base.origin} can't be reached: ${reason}`, hint: 'check the network and the name, or configure a mirror', cause: error });
+  return new AppError({ code: 'ENGINE_REGISTRY_DOWN', message: `the registry ${endpoint.base.origin} can't be reached${proxy === null ? '' : ` through the proxy ${proxy.name}`}: ${reason}`, hint: `check the network${proxy === null ? '' : ', the proxy'} and the name, or configure a mirror`, cause: error });
 }
 
 /** What to tell when no place had it: a refusal says more than "not found", and that more than "can't be reached". */
 function worst(failures: readonly AppError[], reference: ImageReference): AppError {
-  const order = ['ENGINE_PULL_DENIED', 'ENGINE_PULL_RATE_LIMITED', 'ENGINE_PULL_NOT_FOUND', 'ENGINE_REGISTRY_ANSWER', 'ENGINE_REGISTRY_DOWN'];
+  const order = ['ENGINE_PULL_DENIED', 'ENGINE_PULL_RATE_LIMITED', 'ENGINE_PROXY_FAILED', 'ENGINE_PULL_NOT_FOUND', 'ENGINE_REGISTRY_ANSWER', 'ENGINE_REGISTRY_DOWN'];
   const [first] = [...failures].sort((a, b) => order.indexOf(a.code) - order.indexOf(b.code));
   if (first === undefined) throw new AppError({ code: 'ENGINE_REGISTRY_DOWN', message: `there is no place to ask for ${referenceText(reference)}` });
   const all = [...new Set(failures.map((one) => one.message))].join('; ');

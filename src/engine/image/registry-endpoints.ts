@@ -1,9 +1,14 @@
+import { isLoopback } from './loopback.ts';
+import type { ProxySettings } from './proxy-rules.ts';
+
 /** Where registries are found and how far each is trusted: the daemon's configuration. */
 export type RegistrySettings = {
   /** For each registry, the places to ask before it. */
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** `host[:port]` whose certificate isn't checked, or that speaks plain http. Loopback needs no entry. */
   readonly insecure: readonly string[];
+  /** Absent: all are reached directly. */
+  readonly proxies?: ProxySettings;
 };
 
 /** One place to ask. `registry` is the domain of the image's name: credentials belong to it, or to the mirror's own host. */
@@ -32,9 +37,4 @@ function mirrorEndpoint(text: string, settings: RegistrySettings): Endpoint[] {
 /** Mirrors of the configuration that can't be used, for the log and `info`. */
 export function refusedMirrors(settings: RegistrySettings): string[] {
   return Object.values(settings.mirrors).flatMap((list) => list.filter((text) => mirrorEndpoint(text, settings).length === 0));
-}
-
-export function isLoopback(host: string): boolean {
-  const name = host.startsWith('[') ? host.slice(1, host.indexOf(']')) : (host.split(':')[0] ?? '');
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
 }

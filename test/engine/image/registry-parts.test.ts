@@ -6,7 +6,8 @@ import { choosePlatform, normal, parsePlatform, platformText } from '../../../sr
 import { parseChallenges } from '../../../src/engine/image/registry-auth.ts';
 import { dockerCredentials } from '../../../src/engine/image/registry-credentials.ts';
 import type { RunHelper } from '../../../src/engine/image/registry-credentials.ts';
-import { endpointsOf, isLoopback, refusedMirrors } from '../../../src/engine/image/registry-endpoints.ts';
+import { isLoopback } from '../../../src/engine/image/loopback.ts';
+import { endpointsOf, refusedMirrors } from '../../../src/engine/image/registry-endpoints.ts';
 
 describe('where a registry is asked', () => {
   const places = (domain: string, mirrors: Readonly<Record<string, readonly string[]>> = {}, insecure: readonly string[] = []): string[] =>
