@@ -10,6 +10,7 @@ import { resolvePaths } from './paths/resolve-paths.ts';
 import type { Report } from './report.ts';
 import { applyResets } from './reset.ts';
 import { validateModel } from './schema/validate.ts';
+import { salvage } from './salvage.ts';
 import { demand, followLink, lookupOf, stop, stopOnErrors, yamlOf } from './session.ts';
 import type { FileModel, Scope } from './session.ts';
 import { buildModel } from './source/build-model.ts';
@@ -29,9 +30,9 @@ export function loadModel(scope: Scope, files: readonly string[]): Dict {
   for (const file of files) model = loadFile({ ...scope, included: [...scope.included, file] }, file, model).model;
   setDefaults(model);
   if (phases.validate) checkValues(model, report);
-  stopOnErrors(session);
+  salvage(session, model);
   if (phases.resolvePaths) resolvePaths(model, { folder: scope.folder, home: session.input.home, report, followLink: (path) => followLink(session, path) });
-  stopOnErrors(session);
+  salvage(session, model);
   fillFromEnvironment(model, scope.environment);
   return model;
 }
@@ -69,11 +70,11 @@ function layDocument(scope: Scope, file: string, earlier: Dict, later: FileModel
   const { report } = session;
   const { model, resets } = later;
   if (phases.interpolate) interpolateModel(model, { lookup: lookupOf(scope.environment), report });
-  stopOnErrors(session);
+  salvageIn(scope, model);
   if (phases.include) applyInclude({ scope, model, loadIncluded: loadModel, resets });
   applyResets(earlier, resets);
   if (phases.extends) applyExtends({ scope, readBase, model, file, resets });
-  stopOnErrors(session);
+  salvageIn(scope, model);
   const merged = mergeModels(earlier, model, report);
   enforceUnique(merged, report);
   if (phases.validate) {
@@ -83,12 +84,18 @@ function layDocument(scope: Scope, file: string, earlier: Dict, later: FileModel
       delete merged['version'];
     }
   }
-  stopOnErrors(session);
+  salvageIn(scope, merged);
   canonicalize(merged, report, !phases.interpolate);
   // A range of ports is only now seen to redefine another port.
   enforceUnique(merged, report);
-  stopOnErrors(session);
+  salvageIn(scope, merged);
   return merged;
+}
+
+/** NOTE: in the base of an `extends` paths lead elsewhere than in the project. */
+function salvageIn(scope: Scope, model: Dict): void {
+  if (scope.phases.validate) salvage(scope.session, model);
+  else stopOnErrors(scope.session);
 }
 
 /** A file as the base of an `extends`: its own includes, extends and checks are the extending side's business. */

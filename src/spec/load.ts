@@ -10,6 +10,7 @@ import { normalize } from './normalize/normalize.ts';
 import { projectNameOf } from './project-name.ts';
 import { dropUnused, selectServices, splitByProfile } from './select.ts';
 import { typeProject } from './decode/type-project.ts';
+import { salvage } from './salvage.ts';
 import { isRemoteResource } from './remote.ts';
 import { LoadStopped, NeedMore, lookupOf, newSession, peek, stop, stopOnErrors } from './session.ts';
 import type { Scope, Session } from './session.ts';
@@ -84,8 +85,11 @@ function prepare(session: Session): { readonly model: Dict; readonly projectName
 
 function typed(session: Session, model: Dict, projectName: string, environment: ReadonlyMap<string, string>): Loaded {
   const { input, phases, report } = session;
-  const everything = typeProject(model, projectName, report);
-  stopOnErrors(session);
+  let everything = typeProject(model, projectName, report);
+  if (report.hasOpenErrors) {
+    salvage(session, model);
+    everything = typeProject(model, projectName, report);
+  }
   const profiles = input.profiles ?? [];
   let { project, disabled } = splitByProfile(everything, profiles);
   const locate: Loaded['locate'] = (path) => positionOf(model, path, report, 'key');
@@ -93,7 +97,8 @@ function typed(session: Session, model: Dict, projectName: string, environment: 
     for (const one of findContradictions(project, disabled)) report.error({ code: one.code, message: one.message, hint: one.hint, ...locate(one.path), path: one.path.join('.') });
     for (const one of findSamePorts(project.services)) report.warn({ code: one.code, message: one.message, hint: one.hint, ...locate(one.path), path: one.path.join('.') });
   }
-  stopOnErrors(session);
+  // Which services are meant can't be told for sure any more.
+  if (report.hasErrors && (input.services ?? []).length > 0) return stop();
   if ((input.services ?? []).length > 0) {
     const selected = selectServices(everything, profiles, input.services ?? []);
     if ('unknown' in selected) {
@@ -102,9 +107,8 @@ function typed(session: Session, model: Dict, projectName: string, environment: 
     }
     ({ project, disabled } = selected);
   }
-  if (phases.dropUnused) project = dropUnused(project);
+  if (phases.dropUnused && !report.hasErrors) project = dropUnused(project);
   project = resolveEnvFiles(session, project, environment, locate);
-  stopOnErrors(session);
   return {
     kind: 'loaded', project, disabledServices: disabled, profiles, workingDir: input.workingDir, files: input.files,
     readFiles: [...session.readFiles], environment, diagnostics: sortDiagnostics(report.diagnostics), locate,

@@ -86,9 +86,9 @@ export function yamlOf(file: string, provided: Extract<Provided, { kind: 'file' 
   return read;
 }
 
-/** Ends the load where a phase found errors that would make the next one find nonsense. */
+/** Ends the load where a phase found errors that would make the next one find nonsense, and that can't be cut out (salvage.ts). */
 export function stopOnErrors(session: Session): void {
-  if (session.report.hasErrors) throw new LoadStopped();
+  if (session.report.hasOpenErrors) throw new LoadStopped();
 }
 
 export function stop(): never {
