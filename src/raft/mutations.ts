@@ -61,6 +61,7 @@ export const hostMutations = {
   'host-voter-before-caught-up': 'A new member is made a voter at once (async-raft#113; swarmkit#2670).',
   'host-remove-breaks-quorum': 'A removal leaves fewer reachable voters than a quorum (moby#34384, #30847).',
   'host-recover-forgets-key': 'Recovery from lost quorum forgets the autolock key (moby#36852).',
+  'host-refuses-repeated': 'A request id that was asked for before is refused as if nothing could have happened (requirement 9: an ambiguous outcome is unknown).',
 } as const;
 
 export type HostMutation = keyof typeof hostMutations;

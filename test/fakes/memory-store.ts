@@ -1,7 +1,8 @@
 import { AppError } from '../../src/base/app-error.ts';
 import { limits } from '../../src/base/limits.ts';
 import { applyEntry } from '../../src/cluster/state/apply.ts';
-import { emptyView, type View } from '../../src/cluster/state/view.ts';
+import { emptyView, outcomeOf, type View } from '../../src/cluster/state/view.ts';
+import { refusalOf } from '../../src/manager/store/proposals.ts';
 import type { ClusterStore, Commit, Leadership } from '../../src/manager/store/store.ts';
 import { WatchLog } from '../../src/manager/store/watch.ts';
 import type { Outcome } from '../../src/model/entry.ts';
@@ -28,11 +29,14 @@ export function memoryStore(options: { readonly nowMs: () => number; readonly vi
   const watchLog = new WatchLog({ commitsMax: options.watchCommitsMax ?? 1000, revision: view.revision });
   const listeners = new Set<(commit: Commit) => void>();
   const leadershipListeners = new Set<(leadership: Leadership) => void>();
-  const propose: ClusterStore['propose'] = async (changes, { requestId, fence, signal } = {}): Promise<Outcome> => {
-    refuseIfOver(isClosed, signal);
+  const propose: ClusterStore['propose'] = async (changes, { requestId, isFirstAsk, fence, signal } = {}): Promise<Outcome> => {
+    const isFirst = requestId === undefined || isFirstAsk === true;
+    refuseIfOver(isClosed, signal, isFirst);
     await Promise.resolve();
-    if (isClosed) throw closed();
-    if (!leadership.isLeader || (fence !== undefined && fence !== leadership.term)) throw new AppError({ code: 'MANAGER_NOT_LEADER', message: 'another term has begun' });
+    if (isClosed) throw refusalOf(closed(), isFirst);
+    const known = requestId === undefined ? undefined : outcomeOf(view, requestId);
+    if (known !== undefined) return known;
+    if (!leadership.isLeader || (fence !== undefined && fence !== leadership.term)) throw refusalOf(new AppError({ code: 'MANAGER_NOT_LEADER', message: 'another term has begun' }), isFirst);
     if (new TextEncoder().encode(JSON.stringify(changes)).length > limits.objectBytesMax) throw new AppError({ code: 'MANAGER_OBJECT_TOO_LARGE', message: 'the change is too large' });
     proposals += 1;
     if (failing !== null && failing.left > 0) {
@@ -46,7 +50,7 @@ export function memoryStore(options: { readonly nowMs: () => number; readonly vi
       watchLog.add(commit);
       for (const listener of listeners) listener(commit);
     }
-    refuseIfOver(false, signal);
+    refuseIfOver(false, signal, isFirst);
     return applied.outcome;
   };
   return {
@@ -87,8 +91,8 @@ export function memoryStore(options: { readonly nowMs: () => number; readonly vi
   };
 }
 
-function refuseIfOver(isClosed: boolean, signal: AbortSignal | undefined): void {
-  if (isClosed) throw closed();
+function refuseIfOver(isClosed: boolean, signal: AbortSignal | undefined, isFirst: boolean): void {
+  if (isClosed) throw refusalOf(closed(), isFirst);
   if (signal?.aborted === true) throw new AppError({ code: 'MANAGER_OUTCOME_UNKNOWN', message: 'the caller gave up waiting', cause: signal.reason });
 }
 

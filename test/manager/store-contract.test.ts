@@ -55,7 +55,7 @@ storeContract('the leader of three over WebSocket', async () => {
 });
 
 async function opened(options: Pick<OpenStoreOptions, 'dir' | 'address' | 'begin' | 'connect'>): Promise<OpenedStore> {
-  const store = await openStore({ ...options, clock: realClock, random, log: silentLog, limits, unlockKey: null, isSmall: true, onFatal: () => undefined });
+  const store = await openStore({ ...options, clock: realClock, random, log: silentLog, limits, unlockKey: null, isSmall: true, onFatal: (error) => { throw error; } });
   if (options.begin.kind === 'first' && !store.leadership().isLeader) await new Promise<void>((resolve) => store.onLeadership((leadership) => leadership.isLeader && resolve()));
   return store;
 }

@@ -60,6 +60,18 @@ export function storeContract(name: string, make: () => Promise<ContractStore>):
       expect(await store.propose([put('a', 'x', 0)], { requestId: 'r2' })).toEqual(conflict);
     });
 
+    given('a request id that may have been asked for before is never told that nothing happened; a first ask is', async (store) => {
+      const { term } = store.leadership();
+      const first = await store.propose([put('a', 'one')], { requestId: 'r1', isFirstAsk: true });
+      expect(await store.propose([put('a', 'one')], { requestId: 'r1', fence: term + 1 })).toEqual(first);
+      const stale = { requestId: 'r2', fence: term + 1 };
+      await expect(store.propose([put('a', 'two')], { ...stale, isFirstAsk: true })).rejects.toMatchObject({ code: 'MANAGER_NOT_LEADER' });
+      await expect(store.propose([put('a', 'two')], stale)).rejects.toMatchObject({ code: 'MANAGER_OUTCOME_UNKNOWN' });
+      await store.close();
+      await expect(store.propose([put('a', 'three')], { requestId: 'r3', isFirstAsk: true })).rejects.toMatchObject({ code: 'MANAGER_CLOSED' });
+      await expect(store.propose([put('a', 'three')], { requestId: 'r3' })).rejects.toMatchObject({ code: 'MANAGER_OUTCOME_UNKNOWN' });
+    });
+
     given('a fence lets the present term through and no other', async (store) => {
       const { term } = store.leadership();
       expect((await store.propose([put('a', 'one')], { fence: term })).kind).toBe('applied');

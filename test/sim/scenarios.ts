@@ -76,6 +76,22 @@ export const scenarios: readonly Scenario[] = [
     world.run(3000);
     return world.write('m1', 'k', '1') === null ? 'nothing can be written any more' : null;
   }),
+  told('a request that is asked for again is never told that nothing happened', (options) => {
+    const world = new SimWorld(three, options);
+    const leader = world.leader();
+    world.write(leader.id, 'k', 'before');
+    // What it sends arrives, and nothing comes back: the others will commit what it cannot know of.
+    for (const other of three) world.network.cut.add(`${other}>${leader.id}`);
+    const first = world.ask(leader.id, { requestId: 'r1', isFirstAsk: true, value: 'after' }, 15_000);
+    if (first !== 'MANAGER_OUTCOME_UNKNOWN') return `the first ask was answered ${first}`;
+    if (world.value(world.leader().id, 'k') !== 'after') return 'the others did not commit it';
+    const again = world.ask(leader.id, { requestId: 'r1', isFirstAsk: false, value: 'after' }, 15_000);
+    if (again !== 'MANAGER_OUTCOME_UNKNOWN') return `the second ask, of what was applied, was answered ${again}`;
+    world.heal();
+    world.run(3000);
+    const last = world.ask(leader.id, { requestId: 'r1', isFirstAsk: false, value: 'after' }, 15_000);
+    return last === 'applied' ? null : `the third ask was answered ${last}`;
+  }),
   told('a removal that would leave no quorum is refused', (options) => {
     const world = new SimWorld(three, options);
     const leader = world.leader();
@@ -134,7 +150,7 @@ export const scenarios: readonly Scenario[] = [
         if (at === 4) member.act((node) => node.snapshots.request(() => undefined));
         member.act((node) => node.proposals.propose({
           changes: [{ kind: 'put', ifVersion: null, object: { kind: 'config', id: `k${at}`, version: 0, createdMs: 0, updatedMs: 0, name: '', projectName: null, key: '', labels: {}, dataBase64: `${round}`, digest: '' } }],
-          requestId: null, fence: null, done: () => undefined,
+          requestId: null, isFirstAsk: true, fence: null, done: () => undefined,
         }));
         world.run(0.4);
       }

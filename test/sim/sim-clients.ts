@@ -12,7 +12,11 @@ import type { Oracles } from './oracles.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimMember } from './sim-member.ts';
 
-type Call = { readonly key: string; readonly input: RegisterInput; output: RegisterOutput | null; readonly calledAt: number; answeredAt: number; readonly requestId: string | null; revision: number; isRefused: boolean };
+type Call = { readonly key: string; readonly input: RegisterInput; output: RegisterOutput | null; readonly calledAt: number; answeredAt: number; readonly requestId: string | null; revision: number; isRefused: boolean; /** Asks so far. */ asks: number };
+
+/** A client hangs up after so long, and asks again elsewhere, so often. */
+const hangUpMs = 3000;
+const asksMax = 3;
 
 /** Nothing happened, says the store: it must be true. */
 const definite: readonly string[] = ['MANAGER_NO_LEADER', 'MANAGER_NOT_LEADER', 'MANAGER_STORE_FULL', 'MANAGER_OBJECT_TOO_LARGE', 'MANAGER_CLOSED'];
@@ -126,24 +130,49 @@ export class SimClients {
     const change: Change = { kind: 'put', object, ifVersion: expected === null ? null : (seen?.version ?? 0) };
     const input: RegisterInput = expected === null ? { kind: 'write', value } : { kind: 'cas', from: seen === undefined ? null : seen.dataBase64.slice(0, 12), to: value };
     const call = this.#begin(key, input, requestId);
-    const knownAtCall = this.#knownRevision;
+    this.#ask(node, call, { change, requestId, knownAtCall: this.#knownRevision }, (isOk) => {
+      answer(isOk);
+      done();
+    });
+  }
+
+  /**
+   * Who hears nothing for a while, or that the outcome is unknown, asks again with the same id, through any member. What the ask before is told
+   * after that nobody hears: its client has hung up.
+   */
+  #ask(node: StoreNode, call: Call, request: { readonly change: Change; readonly requestId: string; readonly knownAtCall: number }, done: (isOk: boolean) => void): void {
+    const { change, requestId, knownAtCall } = request;
+    call.asks += 1;
+    const ask = call.asks;
+    let isToldOnce = false;
+    const tell = (isOk: boolean): void => {
+      if (!isToldOnce) done(isOk);
+      isToldOnce = true;
+    };
+    const again = (): void => {
+      if (call.asks !== ask || call.output !== null || call.isRefused || ask >= asksMax || this.#isOver) return;
+      const up = this.#members().filter((member) => member.state === 'up');
+      up[call.calledAt % Math.max(1, up.length)]?.act((other) => this.#ask(other, call, request, tell));
+    };
+    if (ask < asksMax) this.#scheduler.after(hangUpMs, again);
     node.proposals.propose({
-      changes: [change], requestId, fence: null,
+      changes: [change], requestId, isFirstAsk: ask === 1, fence: null,
       done: (error, outcome) => {
+        if (call.asks !== ask) return;
         if (outcome !== null) {
           if (outcome.revision <= knownAtCall) throw new SimFailure(`order: ${requestId} got revision ${outcome.revision} after ${knownAtCall} was known`);
           this.#end(call, { kind: 'done', isOk: outcome.kind === 'applied' }, outcome.revision);
           this.acknowledged += 1;
         } else if (error !== null && definite.includes(error.code)) call.isRefused = true;
-        answer(outcome !== null);
-        done();
+        else again();
+        tell(outcome !== null);
       },
     });
   }
 
   #begin(key: string, input: RegisterInput, requestId: string | null): Call {
     this.#order += 1;
-    const call: Call = { key, input, output: null, calledAt: this.#order, answeredAt: Infinity, requestId, revision: 0, isRefused: false };
+    const call: Call = { key, input, output: null, calledAt: this.#order, answeredAt: Infinity, requestId, revision: 0, isRefused: false, asks: 0 };
     this.#calls.push(call);
     return call;
   }

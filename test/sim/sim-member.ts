@@ -117,7 +117,7 @@ export class SimMember {
         },
       );
       this.node = node;
-      this.rotation = opened === null ? null : new KeyRotation({ disk, dir, randomBytes: random.bytes, opened, unlockKey: null, runners: isSmall ? [logRunner] : [logRunner, bulkRunner], node });
+      this.rotation = opened === null ? null : new KeyRotation({ disk, dir, randomBytes: random.bytes, opened, unlockKey: null, logRunner, bulkRunner, snapshots: node.snapshots });
       this.state = 'up';
       network.attach(this.id, (envelope) => this.#schedule(life, 0, () => node.receive(envelope), false), (other) => this.#schedule(life, 0, () => node.peerLost(other), false));
       this.options.trace(`${this.id} up at ${recovered.state.view.revision}, log to ${recovered.entries.at(-1)?.index ?? 0}, term ${recovered.hardState?.term ?? 0}`);

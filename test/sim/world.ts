@@ -73,12 +73,26 @@ export class SimWorld {
     let outcome: Outcome | null = null;
     this.get(id).act((node) => node.proposals.propose({
       changes: [{ kind: 'put', ifVersion: null, object: { kind: 'config', id: key, version: 0, createdMs: 0, updatedMs: 0, name: key, projectName: null, key, labels: {}, dataBase64: value, digest: '' } }],
-      requestId: null, fence: null, done: (_error, found) => {
+      requestId: null, isFirstAsk: true, fence: null, done: (_error, found) => {
         outcome = found;
       },
     }));
     for (let waited = 0; waited < withinMs && outcome === null; waited += 10) this.run(10);
     return outcome;
+  }
+
+  /** What a request with an id of its own is told: the kind of its outcome, or the code of the refusal; `nothing` within the time. */
+  ask(id: string, request: { readonly requestId: string; readonly isFirstAsk: boolean; readonly value: string }, withinMs: number): string {
+    let answer = 'nothing';
+    const { requestId, isFirstAsk, value } = request;
+    this.get(id).act((node) => node.proposals.propose({
+      changes: [{ kind: 'put', ifVersion: null, object: { kind: 'config', id: 'k', version: 0, createdMs: 0, updatedMs: 0, name: 'k', projectName: null, key: 'k', labels: {}, dataBase64: value, digest: '' } }],
+      requestId, isFirstAsk, fence: null, done: (error, outcome) => {
+        answer = outcome?.kind ?? error?.code ?? 'nothing';
+      },
+    }));
+    for (let waited = 0; waited < withinMs && answer === 'nothing'; waited += 10) this.run(10);
+    return answer;
   }
 
   call(id: string, call: MemberCall, withinMs = 6000): CallAnswer | null {

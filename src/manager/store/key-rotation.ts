@@ -3,7 +3,7 @@ import type { Secret } from '../../base/secret.ts';
 import type { Disk } from '../../os/disk.ts';
 import { addDataKey, dropKeys, makeUnlockKey, rewrapKeys } from './key-file.ts';
 import type { OpenedKeys } from './key-file.ts';
-import type { StoreNode } from './node.ts';
+import type { SnapshotMaker } from './snapshot-maker.ts';
 import type { JobRunner, StorageAnswer, StorageJob } from './storage.ts';
 
 export type KeyRotationOptions = {
@@ -12,9 +12,10 @@ export type KeyRotationOptions = {
   readonly randomBytes: (count: number) => Uint8Array;
   readonly opened: OpenedKeys;
   readonly unlockKey: Secret | null;
-  /** The log's and the snapshots' runner; one where they are the same. */
-  readonly runners: readonly JobRunner[];
-  readonly node: StoreNode;
+  readonly logRunner: JobRunner;
+  /** The same as the log's where one thread does both. */
+  readonly bulkRunner: JobRunner;
+  readonly snapshots: Pick<SnapshotMaker, 'onCleaned' | 'request'>;
 };
 
 /**
@@ -32,7 +33,7 @@ export class KeyRotation {
     this.#options = options;
     this.#opened = options.opened;
     this.#unlockKey = options.unlockKey;
-    options.node.snapshots.onCleaned = () => {
+    options.snapshots.onCleaned = () => {
       if (this.keyCount > 1) this.#dropUnused((error) => void (this.#failure = error));
     };
   }
@@ -51,7 +52,7 @@ export class KeyRotation {
   }
 
   rotate(finished: (error: AppError | null) => void): void {
-    const { disk, dir, randomBytes, node } = this.#options;
+    const { disk, dir, randomBytes, snapshots } = this.#options;
     const done = (error: AppError | null): void => {
       this.#failure = error;
       finished(error);
@@ -63,10 +64,10 @@ export class KeyRotation {
       done(error);
       return;
     }
-    this.#onAll({ kind: 'use-keys', keys: this.#opened.dataKeys }, (error) => {
+    this.#inTurn({ kind: 'use-keys', keys: this.#opened.dataKeys }, (error) => {
       if (error !== null) done(error);
       // NOTE: the last two snapshots and the log between them may need an old key; dropped is what nothing names any more.
-      else node.snapshots.request((failed) => (failed === null ? this.#dropUnused(done) : done(failed)));
+      else snapshots.request((failed) => (failed === null ? this.#dropUnused(done) : done(failed)));
     });
   }
 
@@ -89,13 +90,19 @@ export class KeyRotation {
     this.#unlockKey = null;
   }
 
+  /**
+   * NOTE: the snapshots' thread is asked first: its answer comes behind the removal of old snapshots, which may be all that names an old key. Then the
+   * log's, behind its compaction. A key that is current now stays: another change of keys may begin before the answers are there, and until the
+   * threads hear of it they write with this one.
+   */
   #dropUnused(done: (error: AppError | null) => void): void {
-    this.#onAll({ kind: 'keys-in-use' }, (error, answers) => {
+    const { currentId } = this.#opened.file;
+    this.#inTurn({ kind: 'keys-in-use' }, (error, answers) => {
       if (error !== null) {
         done(error);
         return;
       }
-      const inUse = answers.flatMap((answer) => (answer.kind === 'key-ids' ? answer.keyIds : []));
+      const inUse = [currentId, ...answers.flatMap((answer) => (answer.kind === 'key-ids' ? answer.keyIds : []))];
       try {
         this.#opened = dropKeys(this.#options.disk, this.#options.dir, this.#opened, inUse);
         done(null);
@@ -106,17 +113,12 @@ export class KeyRotation {
     });
   }
 
-  #onAll(job: StorageJob, done: (error: AppError | null, answers: readonly StorageAnswer[]) => void): void {
-    const answers: StorageAnswer[] = [];
-    let firstError: AppError | null = null;
-    let waiting = this.#options.runners.length;
-    for (const runner of this.#options.runners) {
-      runner.submit(job, (error, answer) => {
-        firstError ??= error;
-        answers.push(answer);
-        waiting -= 1;
-        if (waiting === 0) done(firstError, answers);
-      });
-    }
+  /** The snapshots' thread, and when it has answered, the log's. */
+  #inTurn(job: StorageJob, done: (error: AppError | null, answers: readonly StorageAnswer[]) => void): void {
+    const { logRunner, bulkRunner } = this.#options;
+    bulkRunner.submit(job, (bulkError, bulkAnswer) => {
+      if (bulkError !== null || logRunner === bulkRunner) done(bulkError, [bulkAnswer]);
+      else logRunner.submit(job, (logError, logAnswer) => done(logError, [bulkAnswer, logAnswer]));
+    });
   }
 }

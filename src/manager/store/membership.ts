@@ -4,7 +4,7 @@ import type { CallAnswer, MemberCall } from './host-messages.ts';
 import { refusedAnswer } from './host-messages.ts';
 import type { NodeHost } from './node-types.ts';
 import type { MemberInfo } from './store-state.ts';
-import { memberIds } from './store-state.ts';
+import { addressCharsMax, memberIdCharsMax, memberIds, removedMax } from './store-state.ts';
 
 type Answer = (answer: CallAnswer) => void;
 type Waiting = { readonly index: number; readonly term: number; readonly answer: Answer };
@@ -219,9 +219,12 @@ export class Membership {
       case 'join':
         if (removed.includes(call.memberId) && !this.#host.mutations.has('host-id-reused')) return refused(`member ${call.memberId} was removed; it can join again only under a new id`);
         if (isMember) return this.#checkAgain(call.memberId);
+        if (removed.length + memberIds(conf).length >= removedMax) return fullOfRemoved(removed.length);
+        if (!isShort(call.memberId, memberIdCharsMax) || !isShort(call.address, addressCharsMax)) return refused(`a member has an id of 1 to ${memberIdCharsMax} characters and an address of 1 to ${addressCharsMax}`);
         return one({ kind: this.#host.mutations.has('host-voter-before-caught-up') ? 'add-voter' : 'add-learner', member: call.memberId, context: contextOf(call) });
       case 'update':
         if (!isMember) return unknownMember(call.memberId);
+        if (!isShort(call.address, addressCharsMax)) return refused(`a member has an address of 1 to ${addressCharsMax} characters`);
         if (members.get(call.memberId)?.address === call.address && members.get(call.memberId)?.featureLevel === call.featureLevel) return null;
         return one({ kind: 'update', member: call.memberId, context: contextOf(call) });
       case 'promote':
@@ -319,6 +322,19 @@ function contextOf(info: MemberInfo): string {
 
 function refused(message: string): AppError {
   return new AppError({ code: 'MANAGER_MEMBER_REFUSED', message });
+}
+
+function isShort(text: string, charsMax: number): boolean {
+  return text.length > 0 && text.length <= charsMax;
+}
+
+/** Ids never return, so they are never forgotten, and what is never forgotten must be bounded. */
+function fullOfRemoved(count: number): AppError {
+  return new AppError({
+    code: 'MANAGER_MEMBER_REFUSED',
+    message: `${count} members were removed from this cluster, and it remembers at most ${removedMax} of them and of those who are there: nobody new can join`,
+    hint: 'stop all managers, then on the one with the newest log: flotilla store recover --yes; the others join it again',
+  });
 }
 
 function unknownMember(memberId: MemberId): AppError {

@@ -1,7 +1,7 @@
 import { AppError } from '../../base/app-error.ts';
 import type { Entry, Message } from '../../raft/types.ts';
 import { appendFormat, decodeAppend, encodeAppend } from './append-codec.ts';
-import type { Envelope, HostMessage } from './host-messages.ts';
+import type { Envelope, HostMessage, MemberCall } from './host-messages.ts';
 import { fromLogEntry, toLogEntry } from './persister.ts';
 import { decodeItems, encodeItems } from './log-items.ts';
 
@@ -89,6 +89,15 @@ const raftShapes: Readonly<Record<Message['kind'], Readonly<Record<string, 'stri
   'read-index-response': { context: 'number', index: 'number?' },
 };
 
+const callShapes: Readonly<Record<MemberCall['kind'], Readonly<Record<string, 'string' | 'number'>>>> = {
+  join: { memberId: 'string', address: 'string', featureLevel: 'number' },
+  update: { memberId: 'string', address: 'string', featureLevel: 'number' },
+  promote: { memberId: 'string' },
+  remove: { memberId: 'string' },
+  replace: { memberId: 'string', byMemberId: 'string' },
+  transfer: { memberId: 'string' },
+};
+
 function parseMessage(value: Readonly<Record<string, unknown>>, bulk: Uint8Array): HostMessage {
   const kind = value['kind'];
   if (typeof kind !== 'string' || !Object.hasOwn(shapes, kind)) throw bad(`kind ${String(kind)}`);
@@ -112,7 +121,7 @@ function parseMessage(value: Readonly<Record<string, unknown>>, bulk: Uint8Array
       if (!Array.isArray(value['voters']) || !value['voters'].every((one) => typeof one === 'string')) throw bad('voters that are no list');
       return message;
     case 'call':
-      if (!isRecord(value['call']) || typeof value['call']['kind'] !== 'string' || typeof value['call']['memberId'] !== 'string') throw bad('a call without a member');
+      parseCall(value['call']);
       return message;
     case 'answer':
       if (!isRecord(value['answer']) || (value['answer']['kind'] !== 'done' && value['answer']['kind'] !== 'refused')) throw bad('an answer of another kind');
@@ -120,6 +129,12 @@ function parseMessage(value: Readonly<Record<string, unknown>>, bulk: Uint8Array
     default:
       return message;
   }
+}
+
+/** NOTE: what a call says of a member goes into the log, and every member reads it there. What cannot be read must not get so far. */
+function parseCall(value: unknown): void {
+  if (!isRecord(value) || typeof value['kind'] !== 'string' || !Object.hasOwn(callShapes, value['kind'])) throw bad('a call of another kind');
+  checkShape(value, callShapes[value['kind'] as MemberCall['kind']]);
 }
 
 function parseRaft(value: unknown, bulk: Uint8Array): Message {

@@ -86,7 +86,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
         knownPeers: new Map<MemberId, string>(identity.knownPeers.map((peer) => [peer.id, peer.address])), limits: options.limits, recovered,
       },
     );
-    const rotation = new KeyRotation({ disk: realDisk, randomBytes, dir: options.dir, opened, unlockKey: options.unlockKey, runners: [...new Set([log.runner, bulk.runner])], node });
+    const rotation = new KeyRotation({ disk: realDisk, randomBytes, dir: options.dir, opened, unlockKey: options.unlockKey, logRunner: log.runner, bulkRunner: bulk.runner, snapshots: node.snapshots });
     node.start();
     return new OpenedStore({
       node, identity, rotation, limits: options.limits, clock: options.clock, dir: options.dir,

@@ -12,6 +12,7 @@ import type { MetricsReading } from './metrics.ts';
 import type { StoreNode } from './node.ts';
 import { backupRunning } from './ops/backup.ts';
 import type { BackupReport } from './ops/backup.ts';
+import { refusalOf } from './proposals.ts';
 import type { JobRunner } from './storage.ts';
 import type { ClusterStore, Commit, Leadership, ProposeOptions, StoreStatus } from './store.ts';
 import type { StoreLimits } from './store-limits.ts';
@@ -47,18 +48,19 @@ export class OpenedStore implements ClusterStore {
   }
 
   readonly propose = (changes: readonly Change[], options: ProposeOptions = {}): Promise<Outcome> => {
-    if (this.#closing !== undefined) return Promise.reject(closed());
+    const isFirstAsk = options.requestId === undefined || options.isFirstAsk === true;
+    if (this.#closing !== undefined) return Promise.reject(refusalOf(closed(), isFirstAsk));
     const { signal } = options;
     if (signal?.aborted === true) return Promise.reject(unknownByAbort(signal));
     return new Promise((resolve, reject) => {
       const onAbort = (): void => reject(unknownByAbort(signal));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#options.node.proposals.propose({
-        changes, requestId: options.requestId ?? null, fence: options.fence ?? null,
+        changes, requestId: options.requestId ?? null, isFirstAsk, fence: options.fence ?? null,
         done: (error, outcome) => {
           signal?.removeEventListener('abort', onAbort);
           if (outcome !== null) resolve(outcome);
-          else reject(error ?? closed());
+          else reject(error ?? refusalOf(closed(), isFirstAsk));
         },
       });
     });

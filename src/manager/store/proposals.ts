@@ -10,14 +10,18 @@ import { diskFullAlarm, logFullAlarm } from './spare.ts';
 
 export type ProposeCall = {
   readonly changes: readonly Change[];
+  /** null: the store makes one. */
   readonly requestId: string | null;
+  /** The id was never asked for before, anywhere. Else a refusal of now says nothing about what became of the first. */
+  readonly isFirstAsk: boolean;
   readonly fence: number | null;
   readonly done: (error: AppError | null, outcome: Outcome | null) => void;
 };
 
 type Done = ProposeCall['done'];
 type Queued = { readonly isMakingRoom: boolean; readonly payload: Uint8Array; readonly requestId: string; readonly fence: number | null; readonly from: MemberId | null };
-type Pending = { readonly requestId: string; dones: Done[]; readonly startMs: number; readonly deadlineMs: number; isSent: boolean };
+type Waiter = { readonly done: Done; readonly isFirstAsk: boolean };
+type Pending = { readonly requestId: string; readonly waiters: Waiter[]; readonly startMs: number; readonly deadlineMs: number; isSent: boolean };
 
 /**
  * Proposals from the call to their outcome. Those of one round of the event loop go to the core together. A follower passes them on;
@@ -56,16 +60,17 @@ export class Proposals {
   }
 
   propose(call: ProposeCall): void {
+    const waiter: Waiter = { done: call.done, isFirstAsk: call.isFirstAsk || call.requestId === null || this.#host.mutations.has('host-refuses-repeated') };
     if (this.#isStopped) {
-      call.done(closed(), null);
+      call.done(refusalOf(closed(), waiter.isFirstAsk), null);
       return;
     }
     const { env, options, metrics } = this.#host;
-    if (call.requestId !== null && this.#isRepeated(call, call.requestId)) return;
+    if (call.requestId !== null && this.#isRepeated(waiter, call.requestId)) return;
     const requestId = call.requestId ?? `${this.#prefix}.${(this.#counter += 1)}`;
     const refusal = this.#refuse(call);
     if (refusal !== null) {
-      call.done(refusal, null);
+      call.done(refusalOf(refusal, waiter.isFirstAsk), null);
       return;
     }
     const payload = encodeEntry({ requestId, timeMs: 0, changes: call.changes });
@@ -75,16 +80,16 @@ export class Proposals {
     }
     metrics.proposals += 1;
     const nowMs = env.clock.monotonicMs();
-    this.#pending.set(requestId, { requestId, dones: [call.done], startMs: nowMs, deadlineMs: nowMs + options.limits.proposalTimeoutMs, isSent: false });
+    this.#pending.set(requestId, { requestId, waiters: [waiter], startMs: nowMs, deadlineMs: nowMs + options.limits.proposalTimeoutMs, isSent: false });
     this.#enqueue({ payload, requestId, fence: call.fence, from: null, isMakingRoom: isMakingRoom(call.changes) });
   }
 
   /** Answered already, or as soon as the first of this id is. */
-  #isRepeated(call: ProposeCall, requestId: string): boolean {
+  #isRepeated(waiter: Waiter, requestId: string): boolean {
     const known = outcomeOf(this.#host.state().view, requestId);
     const same = this.#pending.get(requestId);
-    if (known !== undefined) call.done(null, known);
-    else same?.dones.push(call.done);
+    if (known !== undefined) waiter.done(null, known);
+    else same?.waiters.push(waiter);
     return known !== undefined || same !== undefined;
   }
 
@@ -239,8 +244,20 @@ export class Proposals {
     const { metrics, env } = this.#host;
     if (error === null) metrics.commitUs.add((env.clock.monotonicMs() - pending.startMs) * 1000);
     if (error?.code === 'MANAGER_OUTCOME_UNKNOWN') metrics.proposalsUnknown += 1;
-    for (const done of pending.dones) done(error, outcome);
+    for (const waiter of pending.waiters) waiter.done(error === null ? null : refusalOf(error, waiter.isFirstAsk), outcome);
   }
+}
+
+/**
+ * What a refusal means to who asked. An id that was asked for before may have been taken then: by another manager, or in a log whose end is not
+ * known here. So "it did not happen" is said only of a first ask, and of an entry that no manager ever takes.
+ */
+export function refusalOf(error: AppError, isFirstAsk: boolean): AppError {
+  if (isFirstAsk || error.code === 'MANAGER_OUTCOME_UNKNOWN' || error.code === 'MANAGER_OBJECT_TOO_LARGE') return error;
+  return new AppError({
+    code: 'MANAGER_OUTCOME_UNKNOWN', message: `it was not taken this time (${error.message}), but the change may have happened when it was asked for before`,
+    hint: 'ask again with the same request id when a manager leads', cause: error,
+  });
 }
 
 function tooLarge(changes: readonly Change[], bytes: number): AppError {

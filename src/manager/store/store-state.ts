@@ -13,11 +13,18 @@ export type StoreState = {
   readonly term: number;
   readonly conf: ConfState;
   readonly members: ReadonlyMap<MemberId, MemberInfo>;
-  /** Members that were removed; their ids never return. Oldest first, bounded. */
+  /** Members that were removed; their ids never return. Oldest first. Never shortened: `removedMax` bounds what may join. */
   readonly removed: readonly MemberId[];
 };
 
-export const removedMax = 1000;
+/**
+ * So many removed members are remembered. None is ever forgotten, as its id could return then; instead nobody joins any more when those who are
+ * members now would not all find room here one day. A recovery begins a new incarnation, of which nobody has been removed.
+ */
+export const removedMax = 10_000;
+/** An id stands in every message and, once removed, in every snapshot. */
+export const memberIdCharsMax = 64;
+export const addressCharsMax = 255;
 
 export function emptyState(conf: ConfState): StoreState {
   return { view: emptyView(), term: 0, conf, members: new Map(), removed: [] };
@@ -42,7 +49,7 @@ export function applyMembers(state: StoreState, conf: ConfState, infos: Readonly
   const now = memberIds(conf);
   const gone = memberIds(state.conf).filter((id) => !now.includes(id));
   const members = new Map([...state.members, ...infos].filter(([id]) => now.includes(id)));
-  const removed = [...state.removed.filter((id) => !now.includes(id)), ...gone].slice(-removedMax);
+  const removed = [...state.removed.filter((id) => !now.includes(id)), ...gone];
   return { ...state, conf, members, removed };
 }
 

@@ -9,7 +9,8 @@ export type ClusterStore = {
   /**
    * Resolves when the entry is durable and applied here, with its outcome: `applied`, or `conflict` with nothing changed.
    * Errors: MANAGER_NOT_LEADER (with `fence`, the term has passed), MANAGER_NO_LEADER (nothing was proposed),
-   * MANAGER_OUTCOME_UNKNOWN (it may have happened or may happen yet: ask again with the same requestId),
+   * MANAGER_OUTCOME_UNKNOWN (it may have happened or may happen yet: ask again with the same requestId; also every refusal of an id that
+   * may have been asked for before),
    * MANAGER_STORE_FULL, MANAGER_OBJECT_TOO_LARGE, MANAGER_CLOSED.
    */
   readonly propose: (changes: readonly Change[], options?: ProposeOptions) => Promise<Outcome>;
@@ -30,8 +31,13 @@ export type ClusterStore = {
 };
 
 export type ProposeOptions = {
-  /** Same id, same entry: a repeated proposal is applied once. Made by the store where none is given. */
+  /**
+   * Same id, same entry: a repeated proposal is applied once, as long as at most `generationRequests` others came between. Made by the store where
+   * none is given. The answer to a repeated one is the first's outcome, or unknown; never that nothing happened.
+   */
   readonly requestId?: string;
+  /** This id was never asked for before, nor is it elsewhere until this call is answered: then a refusal does mean that nothing happened. */
+  readonly isFirstAsk?: boolean;
   /** The term in which the decision was taken: refused when another has begun. */
   readonly fence?: number;
   readonly signal?: AbortSignal;

@@ -7,7 +7,7 @@ import type { MemberId } from '../../../raft/types.ts';
 import { readJson, writeJson } from '../durable-json.ts';
 import { readIdentity, writeIdentity } from '../identity.ts';
 import type { Identity } from '../identity.ts';
-import { memberIds, appliedIndex, removedMax } from '../store-state.ts';
+import { memberIds, appliedIndex } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { beginFrom } from './begin-from.ts';
 import { readStoppedStore, storageOptionsOf } from './stopped-store.ts';
@@ -22,6 +22,7 @@ export type RecoverReport = {
 };
 
 const intentName = 'recover.json';
+const formerMax = 1000;
 
 /**
  * Makes a cluster of one out of a manager whose quorum is lost for good. Everything in its log is kept: an entry without proof may have
@@ -41,7 +42,8 @@ export function recoverFromLostQuorum(dir: string, unlockKey: Secret | null): Re
     const own = state.members.get(identity.memberId);
     const alone: StoreState = {
       ...state, term, conf: { ...emptyConf, voters: [identity.memberId] }, members: new Map(own === undefined ? [] : [[identity.memberId, own]]),
-      removed: [...state.removed.filter((id) => id !== identity.memberId && !others.includes(id)), ...others].slice(-removedMax),
+      // NOTE: those of before speak for an incarnation that nobody listens to; the last of them are kept for whoever tries an old name.
+      removed: [...state.removed.filter((id) => id !== identity.memberId && !others.includes(id)), ...others].slice(-formerMax),
     };
     const building = `${dir}/next`;
     clear(building);
