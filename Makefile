@@ -55,7 +55,7 @@ SEED ?= 1
 JOBS ?= 1
 .PHONY: sim
 sim: node_modules  ## whole managers under simulated faults: SEEDS=n [SEED=first] [JOBS=n]; SEEDS=1 SEED=s replays one with its trace
-	@node test/sim/main.ts $(SEEDS) $(SEED) $(JOBS)
+	@node test/sim/main.ts $(or $(SEEDS),1000) $(or $(SEED),1) $(or $(JOBS),1)
 
 .PHONY: wal-crash
 wal-crash: node_modules  ## the store's log under kill -9, a full disk and failing syncs: [KILLS=n]

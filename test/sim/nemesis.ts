@@ -5,6 +5,8 @@ import { memberIds } from '../../src/manager/store/store-state.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimMember } from './sim-member.ts';
 import type { SimNetwork } from './sim-network.ts';
+import { count } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 export type Fault = 'crash' | 'restart' | 'cut' | 'one-way' | 'heal' | 'lossy' | 'stall' | 'slow-disk' | 'full-disk' | 'disk-error' | 'bit-flip' | 'drift' | 'crash-at-jobs' | 'transfer' | 'add' | 'remove' | 'replace' | 'snapshot' | 'rotate-key' | 'storm';
 
@@ -15,7 +17,8 @@ export type Cluster = {
   readonly network: SimNetwork;
   readonly members: SimMember[];
   readonly addMember: () => SimMember;
-  readonly trace: (text: string) => void;
+  readonly trace: ((text: string) => void) | null;
+  readonly tally: Tally;
 };
 
 /** What makes trouble. Each seed allows some kinds only, so that each gets its turn undisturbed by all others. */
@@ -93,6 +96,7 @@ export class Nemesis {
       for (const one of down) one.start();
       return;
     }
+    count(this.#cluster.tally, `× ${fault}`);
     switch (fault) {
       case 'crash':
         member.crash('power');
@@ -103,20 +107,20 @@ export class Nemesis {
         member.start();
         break;
       case 'cut': {
-        trace('cut');
+        trace?.('cut');
         const side = new Set(members.filter(() => random.float() < 0.5).map((one) => one.id));
         for (const a of members) for (const b of members) if (side.has(a.id) !== side.has(b.id)) network.cut.add(`${a.id}>${b.id}`);
         break;
       }
       case 'one-way': {
         const other = members[randomBelow(random, members.length)];
-        trace(`one way cut ${member.id} > ${other?.id ?? ''}`);
+        trace?.(`one way cut ${member.id} > ${other?.id ?? ''}`);
         if (random.float() < 0.5) network.cut.add(`${member.id}>${other?.id ?? ''}`);
         else for (const one of members) if (one !== member) network.cut.add(`${member.id}>${one.id}`);
         break;
       }
       case 'heal':
-        trace('heal');
+        trace?.('heal');
         network.cut.clear();
         Object.assign(network.faults, { dropRate: 0, repeatRate: 0, slowRate: 0 });
         break;
@@ -130,14 +134,14 @@ export class Nemesis {
         member.slowness = random.float() < 0.5 ? 1 : 200 * random.float();
         break;
       case 'full-disk':
-        trace(`${member.id} full disk`);
+        trace?.(`${member.id} full disk`);
         member.options.disk.capacityBytes = member.options.disk.usedBytes + randomBelow(random, 20_000);
         this.#cluster.scheduler.after(300 + random.float() * 2000, () => {
           member.options.disk.capacityBytes = Infinity;
         });
         break;
       case 'disk-error':
-        trace(`${member.id} disk error`);
+        trace?.(`${member.id} disk error`);
         member.options.disk.failAfter = randomBelow(random, 20);
         break;
       case 'bit-flip':
@@ -165,12 +169,12 @@ export class Nemesis {
         member.act((node) => node.snapshots.request(() => undefined));
         break;
       case 'storm':
-        trace('storm');
+        trace?.('storm');
         Object.assign(network.faults, { slowRate: 0.5, dropRate: random.float() * 0.2 });
         this.#storm(10 + randomBelow(random, 60));
         break;
       case 'rotate-key':
-        trace(`${member.id} rotates its key`);
+        trace?.(`${member.id} rotates its key`);
         member.act(() => member.rotation?.rotate(() => undefined));
         break;
     }
@@ -205,7 +209,7 @@ export class Nemesis {
     if (this.#cluster.scheduler.nowMs - this.#removalMs < 3000 || conf === undefined || conf.votersOutgoing.length > 0 || conf.voters.length < 3) return;
     member.crash('for a bit flip');
     const path = member.options.disk.flipBit((one) => one.endsWith('.wal') || one.endsWith('.snap'));
-    trace(`${member.id} bit flip in ${path ?? 'nothing'}`);
+    trace?.(`${member.id} bit flip in ${path ?? 'nothing'}`);
     this.#damaged = member;
     member.start();
   }
@@ -215,13 +219,13 @@ export class Nemesis {
   }
 
   #call(call: MemberCall): void {
-    this.#cluster.trace(`call ${JSON.stringify(call)}`);
+    this.#cluster.trace?.(`call ${JSON.stringify(call)}`);
     // A disk that is destroyed while another voter is on its way out is one loss too many.
     if (call.kind === 'remove' || call.kind === 'replace') this.#removalMs = this.#cluster.scheduler.nowMs;
     const up = this.#cluster.members.filter((member) => member.state === 'up');
     const via = up[randomBelow(this.#random, Math.max(1, up.length))];
     via?.act((node) => node.membership.call(call, (answer) => {
-      if (answer.kind === 'refused') this.#cluster.trace(`refused: ${answer.message}`);
+      if (answer.kind === 'refused') this.#cluster.trace?.(`refused: ${answer.message}`);
     }));
   }
 

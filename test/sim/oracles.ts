@@ -20,6 +20,8 @@ export class Oracles {
   #highest = 0;
   /** How often a member asked for votes. */
   campaigns = 0;
+  confChanges = 0;
+  statesCompared = 0;
   #checks = 0;
 
   get highest(): number {
@@ -78,6 +80,7 @@ export class Oracles {
       const requestId = entry.kind === 'normal' ? requestIdOf(entry.data) : null;
       this.#applied.set(entry.index, { term: entry.term, knownTerm, data: entry.data, requestId, state, digest: null });
       this.#highest = entry.index;
+      if (entry.kind === 'conf') this.confChanges += 1;
       const outcome = requestId === null ? undefined : outcomeOf(state.view, requestId);
       if (requestId !== null && outcome?.revision === entry.index) this.#byRequest.set(requestId, entry.index);
       return;
@@ -93,6 +96,8 @@ export class Oracles {
     if (index === 0) return;
     const known = this.#applied.get(index);
     if (known === undefined) throw new SimFailure(`${member} ${how} a state at ${index} that nobody applied`);
+    this.statesCompared += 1;
+    if (known.state === state) return;
     known.digest ??= digest(known.state);
     const found = digest(state);
     if (found !== known.digest) throw new SimFailure(`state machine safety: ${member} ${how} another state at ${index}:\n${found}\n${known.digest}`);

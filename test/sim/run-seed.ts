@@ -12,8 +12,10 @@ import { SimClients } from './sim-clients.ts';
 import { SimDisk } from './sim-disk.ts';
 import { SimMember } from './sim-member.ts';
 import { SimNetwork } from './sim-network.ts';
+import { count, emptyTally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
-export type SeedResult = { readonly seed: number; readonly failure: string | null; readonly events: number; readonly acknowledged: number; readonly terms: number; readonly trace: readonly string[] };
+export type SeedResult = { readonly seed: number; readonly failure: string | null; readonly events: number; readonly acknowledged: number; readonly terms: number; readonly trace: readonly string[]; /** What it met, counted. */ readonly tally: Tally; /** Of all its events in order: equal where the same happened. */ readonly fingerprint: string };
 
 export type RunOptions = {
   readonly hostMutations?: ReadonlySet<HostMutation>;
@@ -44,6 +46,7 @@ class Run {
   readonly #options: RunOptions;
   readonly #trace: string[];
   readonly #scheduler: Scheduler = new Scheduler();
+  readonly #tally: Tally = emptyTally();
   readonly #oracles: Oracles = new Oracles();
   readonly #cluster: Cluster;
   readonly #clients: SimClients;
@@ -57,9 +60,7 @@ class Run {
     const random = seededRandom(seed);
     this.#random = random;
     const scheduler = this.#scheduler;
-    const say = (text: string): void => {
-      if (options.isTraced === true) trace.push(`${scheduler.nowMs.toFixed(1).padStart(8)} ${text}`);
-    };
+    const say = options.isTraced !== true ? null : (text: string): void => void trace.push(`${scheduler.nowMs.toFixed(1).padStart(8)} ${text}`);
     const network = new SimNetwork(scheduler, seededRandom(randomBelow(random, 0x7fffffff)), {
       dropRate: 0, repeatRate: 0, slowRate: 0, delayMs: 1 + random.float() * 4, slowMs: 50 + random.float() * 400, messageBytesMax: 64 * 1024, isEncoded: random.float() < 0.15, noticeRate: 0.7,
     });
@@ -78,20 +79,20 @@ class Run {
         id, scheduler, network, oracles: this.#oracles, random: seededRandom(randomBelow(random, 0x7fffffff)),
         disk: new SimDisk(seededRandom(randomBelow(random, 0x7fffffff)), { isSyncLost: this.#has('host-no-fsync'), isDirSyncLost: this.#has('host-no-dir-fsync'), isSyncRetried: this.#has('host-retry-fsync') }),
         firstConf: { ...emptyConf, voters }, limits, isEncrypted, isSmall, address: isFirst ? '' : id, chunkBytes,
-        mutations: options.hostMutations ?? new Set(), raftMutations: options.raftMutations ?? new Set(), trace: say,
+        mutations: options.hostMutations ?? new Set(), raftMutations: options.raftMutations ?? new Set(), trace: say, tally: this.#tally,
       });
       members.push(member);
       return member;
     };
     let made = voterCount;
-    this.#cluster = { scheduler, network, members, trace: say, addMember: () => make(`m${(made += 1)}`, false) };
+    this.#cluster = { scheduler, network, members, trace: say, tally: this.#tally, addMember: () => make(`m${(made += 1)}`, false) };
     for (const id of voters) make(id, true);
     this.#clients = new SimClients({ scheduler, random: seededRandom(randomBelow(random, 0x7fffffff)), oracles: this.#oracles, members: () => members, keyCount: 1 + randomBelow(random, 5) });
     this.#clients.padding = random.float() < 0.2 ? randomBelow(random, 2000) : 0;
     const share = 0.15 + random.float() * 0.5;
     const faults = options.faults ?? allFaults.filter(() => random.float() < share);
     this.#nemesis = new Nemesis(this.#cluster, seededRandom(randomBelow(random, 0x7fffffff)), faults.length === 0 ? ['crash'] : faults);
-    say(`seed ${seed}: ${voterCount} voters, faults ${faults.join(' ')}`);
+    say?.(`seed ${seed}: ${voterCount} voters, faults ${faults.join(' ')}`);
   }
 
   go(): void {
@@ -111,7 +112,23 @@ class Run {
   }
 
   result(failure: string | null): SeedResult {
-    return { seed: this.#seed, failure, events: this.#scheduler.eventCount, acknowledged: this.#clients.acknowledged, terms: this.#oracles.leaderTerms.size, trace: this.#trace };
+    const events = this.#scheduler.eventCount;
+    const terms = this.#oracles.leaderTerms.size;
+    const { acknowledged, answeredReads } = this.#clients;
+    const tally = this.#tally;
+    count(tally, 'seeds');
+    count(tally, 'events', events);
+    count(tally, 'writes acknowledged', acknowledged);
+    count(tally, 'reads answered', answeredReads);
+    count(tally, 'calls checked', this.#clients.callCount);
+    count(tally, 'elections won', terms);
+    count(tally, 'campaigns', this.#oracles.campaigns);
+    count(tally, 'entries committed', this.#oracles.highest);
+    count(tally, 'changes of members', this.#oracles.confChanges);
+    count(tally, 'states compared', this.#oracles.statesCompared);
+    count(tally, 'messages', this.#cluster.network.sentCount);
+    count(tally, 'disk calls', this.#cluster.members.reduce((sum, member) => sum + member.options.disk.callCount, 0));
+    return { seed: this.#seed, failure, events, acknowledged, terms, trace: this.#trace, tally, fingerprint: this.#scheduler.fingerprint };
   }
 
   #has(mutation: HostMutation): boolean {

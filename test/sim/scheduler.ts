@@ -3,10 +3,16 @@ export class Scheduler {
   #nowMs = 0;
   #sequence = 0;
   readonly #heap: Event[] = [];
+  #hash = 0;
   eventCount = 0;
 
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** Of the times and the order of all events so far. */
+  get fingerprint(): string {
+    return `${this.eventCount.toString(16)}.${(this.#hash >>> 0).toString(16).padStart(8, '0')}`;
   }
 
   at(timeMs: number, run: () => void): Event {
@@ -36,6 +42,7 @@ export class Scheduler {
       if (first.run === null) continue;
       this.#nowMs = first.timeMs;
       this.eventCount += 1;
+      this.#hash = Math.imul(this.#hash ^ first.sequence ^ Math.floor(first.timeMs * 1000), 0x01000193) + 1;
       first.run();
       return true;
     }

@@ -36,6 +36,7 @@ export class SimClients {
   #knownRevision = 0;
   padding = 0;
   acknowledged = 0;
+  answeredReads = 0;
 
   constructor(options: { readonly scheduler: Scheduler; readonly random: Random; readonly oracles: Oracles; readonly members: () => readonly SimMember[]; readonly keyCount: number }) {
     this.#scheduler = options.scheduler;
@@ -114,6 +115,7 @@ export class SimClients {
         const { view } = node.state;
         if (view.revision < knownAtCall) throw new SimFailure(`stale read: revision ${view.revision} was read after ${knownAtCall} was known`);
         const value = view.tables.config.get(key)?.dataBase64 ?? null;
+        this.answeredReads += 1;
         this.#end(call, { kind: 'read', value: value === null ? null : value.slice(0, 12) }, view.revision);
       }
       done();

@@ -8,15 +8,20 @@ const sectorBytes = 512;
 /** Thrown from inside a disk call: the machine lost its power there. */
 export class SimCrash extends Error {}
 
+/** What neighbouring sectors held before: one copy for all of them, which begins at byte `start` of the file. */
+type Held = { readonly bytes: Uint8Array; readonly start: number };
+
 /** A file: what a reader sees, and what each sector not yet synced held before. */
 type Inode = {
   bytes: Uint8Array;
+  /** A reader holds a part of `bytes`: they are copied before they change. */
+  isShared: boolean;
   size: number;
   /** Sector → content at the last sync; null where it was beyond the file or zero. */
-  readonly before: Map<number, Uint8Array | null>;
+  readonly before: Map<number, Held | null>;
   durableSize: number;
   /** Sectors whose sync failed: the kernel calls them clean afterwards, though they never reached the disk. */
-  readonly doomed: Map<number, Uint8Array | null>;
+  readonly doomed: Map<number, Held | null>;
 };
 
 export type DiskFaults = { isSyncLost: boolean; isDirSyncLost: boolean; isSyncRetried: boolean };
@@ -44,8 +49,13 @@ export class SimDisk implements Disk {
   }
 
   readonly list = (dir: string): string[] => {
+    const prefix = `${dir}/`;
     const names = new Set<string>();
-    for (const path of this.#names.keys()) if (path.startsWith(`${dir}/`)) names.add(path.slice(dir.length + 1).split('/')[0] ?? '');
+    for (const path of this.#names.keys()) {
+      if (!path.startsWith(prefix)) continue;
+      const end = path.indexOf('/', prefix.length);
+      names.add(path.slice(prefix.length, end < 0 ? path.length : end));
+    }
     return [...names].sort();
   };
 
@@ -66,7 +76,7 @@ export class SimDisk implements Disk {
     if (mode === 'create') {
       this.#call('open', path);
       if (inode !== undefined) throw new AppError({ code: 'OS_DISK_FAILED', message: `cannot open ${path}: it exists` });
-      inode = { bytes: new Uint8Array(0), size: 0, before: new Map(), durableSize: 0, doomed: new Map() };
+      inode = { bytes: new Uint8Array(0), isShared: false, size: 0, before: new Map(), durableSize: 0, doomed: new Map() };
       const made = inode;
       this.#change(dirOf(path), (names) => names.set(path, made));
     }
@@ -117,6 +127,7 @@ export class SimDisk implements Disk {
     const path = paths[randomBelow(this.#random, Math.max(1, paths.length))];
     const inode = path === undefined ? undefined : this.#names.get(path);
     if (path === undefined || inode === undefined || inode.size === 0) return null;
+    own(inode);
     const used = inode.bytes.subarray(0, inode.size).findLastIndex((byte) => byte !== 0) + 1;
     const at = randomBelow(this.#random, Math.max(1, used));
     inode.bytes[at] = (inode.bytes[at] ?? 0) ^ (1 << randomBelow(this.#random, 8));
@@ -135,24 +146,32 @@ export class SimDisk implements Disk {
   }
 
   #tear(inode: Inode, pageBytes: number, keepRate: number): void {
-    const lost = new Map([...inode.doomed, ...inode.before]);
-    const fates = new Map<number, boolean>();
-    for (const [sector, before] of lost) {
-      const page = Math.floor((sector * sectorBytes) / pageBytes);
-      let isKept = fates.get(page);
-      if (isKept === undefined) {
-        isKept = this.#random.float() < keepRate;
-        fates.set(page, isKept);
-      }
-      if (isKept && !inode.doomed.has(sector)) continue;
-      const start = sector * sectorBytes;
-      if (before === null) inode.bytes.fill(0, start, start + sectorBytes);
-      else inode.bytes.set(before.subarray(0, Math.max(0, inode.bytes.length - start)), start);
+    if (inode.doomed.size > 0 || inode.before.size > 0) {
+      own(inode);
+      ensureRoom(inode, Math.ceil(inode.durableSize / sectorBytes) * sectorBytes);
+      const fates = new Map<number, boolean>();
+      this.#loseSome(inode, inode.doomed, { fates, pageBytes, keepRate });
+      this.#loseSome(inode, inode.before, { fates, pageBytes, keepRate });
+      inode.before.clear();
+      inode.doomed.clear();
     }
     if (inode.size !== inode.durableSize && this.#random.float() < 0.7) inode.size = inode.durableSize;
-    inode.before.clear();
-    inode.doomed.clear();
     inode.durableSize = inode.size;
+  }
+
+  #loseSome(inode: Inode, sectors: ReadonlyMap<number, Held | null>, chance: { readonly fates: Map<number, boolean>; readonly pageBytes: number; readonly keepRate: number }): void {
+    for (const [sector, held] of sectors) {
+      const start = sector * sectorBytes;
+      const page = Math.floor(start / chance.pageBytes);
+      let isKept = chance.fates.get(page);
+      if (isKept === undefined) {
+        isKept = this.#random.float() < chance.keepRate;
+        chance.fates.set(page, isKept);
+      }
+      if (isKept && sectors !== inode.doomed) continue;
+      if (held === null) inode.bytes.fill(0, start, start + sectorBytes);
+      else if (start < inode.bytes.length) inode.bytes.set(held.bytes.subarray(start - held.start, Math.min(start + sectorBytes, inode.bytes.length) - held.start), start);
+    }
   }
 
   #change(dir: string, apply: (names: Map<string, Inode>) => void): void {
@@ -172,13 +191,12 @@ export class SimDisk implements Disk {
   #file(path: string, inode: Inode): DiskFile {
     return {
       sizeBytes: () => inode.size,
-      read: (position, lengthBytes) => inode.bytes.slice(position, Math.min(inode.size, position + lengthBytes)),
+      read: (position, lengthBytes) => readPart(inode, position, Math.min(inode.size, position + lengthBytes)),
       write: (position, parts) => this.#write(path, inode, position, parts),
       truncate: (sizeBytes) => {
         this.#call('truncate', path);
-        for (let sector = Math.floor(sizeBytes / sectorBytes); sector * sectorBytes < inode.size; sector += 1) this.#remember(inode, sector);
-        inode.bytes.fill(0, sizeBytes, inode.size);
-        inode.size = sizeBytes;
+        remember(inode, sizeBytes, inode.size);
+        cutOff(inode, sizeBytes);
       },
       sync: () => this.#sync(path, inode),
       close: () => undefined,
@@ -190,12 +208,9 @@ export class SimDisk implements Disk {
     const total = parts.reduce((sum, part) => sum + part.length, 0);
     const end = position + total;
     if (end > inode.size && this.capacityBytes !== Infinity && this.usedBytes + end - inode.size > this.capacityBytes) throw new AppError({ code: 'OS_DISK_FULL', message: `cannot write ${path}: no space left on the disk` });
-    for (let sector = Math.floor(position / sectorBytes); sector * sectorBytes < end; sector += 1) this.#remember(inode, sector);
-    if (end > inode.bytes.length) {
-      const grown = new Uint8Array(Math.max(end, inode.bytes.length * 2));
-      grown.set(inode.bytes.subarray(0, inode.size));
-      inode.bytes = grown;
-    }
+    remember(inode, position, end);
+    own(inode);
+    if (end > inode.bytes.length) ensureRoom(inode, Math.max(end, inode.bytes.length * 2));
     let at = position;
     for (const part of parts) {
       inode.bytes.set(part, at);
@@ -204,21 +219,12 @@ export class SimDisk implements Disk {
     inode.size = Math.max(inode.size, end);
   }
 
-  #remember(inode: Inode, sector: number): void {
-    if (inode.before.has(sector)) return;
-    const start = sector * sectorBytes;
-    const doomed = inode.doomed.get(sector);
-    if (doomed !== undefined) inode.before.set(sector, doomed);
-    else inode.before.set(sector, start >= inode.durableSize ? null : inode.bytes.slice(start, start + sectorBytes));
-    inode.doomed.delete(sector);
-  }
-
   #sync(path: string, inode: Inode): void {
     try {
       this.#call('sync', path);
     } catch (error) {
       if (error instanceof SimCrash) throw error;
-      for (const [sector, before] of inode.before) inode.doomed.set(sector, before);
+      for (const [sector, held] of inode.before) inode.doomed.set(sector, held);
       inode.before.clear();
       if (!this.faults.isSyncRetried) throw error;
     }
@@ -226,6 +232,57 @@ export class SimDisk implements Disk {
     inode.before.clear();
     inode.durableSize = inode.size;
   }
+}
+
+/** A part for a reader: small ones as a copy; of large ones the file itself is handed out, and copied once it changes. */
+function readPart(inode: Inode, start: number, end: number): Uint8Array {
+  if (end - start < sectorBytes) return inode.bytes.slice(start, end);
+  inode.isShared = true;
+  return inode.bytes.subarray(start, end);
+}
+
+/** Before a change: what readers hold stays as it is. */
+function own(inode: Inode): void {
+  if (!inode.isShared) return;
+  inode.bytes = inode.bytes.slice();
+  inode.isShared = false;
+}
+
+function ensureRoom(inode: Inode, roomBytes: number): void {
+  if (roomBytes <= inode.bytes.length) return;
+  const grown = new Uint8Array(roomBytes);
+  grown.set(inode.bytes.subarray(0, inode.size));
+  inode.bytes = grown;
+}
+
+function cutOff(inode: Inode, sizeBytes: number): void {
+  if (inode.isShared) {
+    inode.bytes = inode.bytes.slice(0, sizeBytes);
+    inode.isShared = false;
+  } else inode.bytes.fill(0, sizeBytes, inode.size);
+  inode.size = sizeBytes;
+}
+
+/** Keeps what the sectors from `start` to `end` hold, as far as it is durable and not yet kept. */
+function remember(inode: Inode, start: number, end: number): void {
+  let held: Held | null = null;
+  for (let sector = Math.floor(start / sectorBytes); sector * sectorBytes < end; sector += 1) {
+    if (inode.before.has(sector)) continue;
+    const doomed = inode.doomed.get(sector);
+    if (doomed !== undefined) {
+      inode.before.set(sector, doomed);
+      inode.doomed.delete(sector);
+    } else if (sector * sectorBytes >= inode.durableSize) inode.before.set(sector, null);
+    else {
+      held ??= hold(inode, sector * sectorBytes, Math.ceil(end / sectorBytes) * sectorBytes);
+      inode.before.set(sector, held);
+    }
+  }
+}
+
+/** NOTE: what a reader holds is not written again, so it is a copy already. */
+function hold(inode: Inode, start: number, end: number): Held {
+  return inode.isShared ? { bytes: inode.bytes, start: 0 } : { bytes: inode.bytes.slice(start, end), start };
 }
 
 function dirOf(path: string): string {

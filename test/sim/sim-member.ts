@@ -16,9 +16,12 @@ import type { ConfState } from '../../src/raft/types.ts';
 import { SimFailure } from './oracles.ts';
 import type { Oracles } from './oracles.ts';
 import type { Scheduler } from './scheduler.ts';
+import { readSegmentOnce } from './segment-memo.ts';
 import { SimCrash } from './sim-disk.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimNetwork } from './sim-network.ts';
+import { count } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 export type SimMemberOptions = {
   readonly id: string;
@@ -35,7 +38,8 @@ export type SimMemberOptions = {
   readonly chunkBytes: number;
   readonly mutations: HostMutations;
   readonly raftMutations: ReadonlySet<RaftMutation>;
-  readonly trace: (text: string) => void;
+  readonly trace: ((text: string) => void) | null;
+  readonly tally: Tally;
 };
 
 const dir = '/data';
@@ -69,7 +73,8 @@ export class SimMember {
 
   start(): void {
     if (this.state === 'up' || this.state === 'left') return;
-    const { disk, random, limits, network, oracles, scheduler, isSmall } = this.options;
+    const { disk, random, limits, network, oracles, scheduler, isSmall, tally } = this.options;
+    count(tally, 'starts');
     this.#life += 1;
     this.#frozenUntilMs = 0;
     const life = this.#life;
@@ -77,7 +82,7 @@ export class SimMember {
       const opened = this.options.isEncrypted ? openKeys({ disk, dir, unlockKey: null, randomBytes: random.bytes }) : null;
       const storageOptions = {
         disk, dir, clusterId, memberId: this.id, segmentSizeBytes: limits.segmentSizeBytes, keys: opened?.dataKeys ?? plainKeys,
-        randomBytes: random.bytes, monotonicMs: () => 0, snapshotChunkBytes: this.options.chunkBytes,
+        randomBytes: random.bytes, monotonicMs: () => 0, snapshotChunkBytes: this.options.chunkBytes, readSegment: readSegmentOnce,
       };
       const logStorage = new Storage(storageOptions);
       const log = logStorage.openLog();
@@ -103,9 +108,12 @@ export class SimMember {
           observe: {
             appended: (entries, before) => oracles.appended(this.id, entries, before),
             applied: (entry, state) => oracles.applied(this.id, entry, state, this.node?.leadership.term ?? entry.term),
-            installed: (state) => oracles.sameState(this.id, state, 'installed'),
+            installed: (state) => {
+              count(tally, 'snapshots installed');
+              oracles.sameState(this.id, state, 'installed');
+            },
             role: (softState, term) => {
-              this.options.trace(`${this.id} ${softState.role} term ${term}${softState.isLeading ? ' leading' : ''}`);
+              this.options.trace?.(`${this.id} ${softState.role} term ${term}${softState.isLeading ? ' leading' : ''}`);
               oracles.role(this.id, softState, term, this.#life === life ? this.node : null);
             },
           },
@@ -120,7 +128,7 @@ export class SimMember {
       this.rotation = opened === null ? null : new KeyRotation({ disk, dir, randomBytes: random.bytes, opened, unlockKey: null, logRunner, bulkRunner, snapshots: node.snapshots });
       this.state = 'up';
       network.attach(this.id, (envelope) => this.#schedule(life, 0, () => node.receive(envelope), false), (other) => this.#schedule(life, 0, () => node.peerLost(other), false));
-      this.options.trace(`${this.id} up at ${recovered.state.view.revision}, log to ${recovered.entries.at(-1)?.index ?? 0}, term ${recovered.hardState?.term ?? 0}`);
+      this.options.trace?.(`${this.id} up at ${recovered.state.view.revision}, log to ${recovered.entries.at(-1)?.index ?? 0}, term ${recovered.hardState?.term ?? 0}`);
       node.start();
     } catch (error) {
       this.#failedStart(error);
@@ -130,7 +138,8 @@ export class SimMember {
   /** The power goes. */
   crash(why: string): void {
     if (this.state !== 'up' && this.state !== 'down') return;
-    this.options.trace(`${this.id} crashes: ${why}`);
+    count(this.options.tally, 'crashes');
+    this.options.trace?.(`${this.id} crashes: ${why}`);
     this.#stop();
     this.options.disk.crash();
     this.state = 'down';
@@ -145,7 +154,7 @@ export class SimMember {
 
   /** The event loop stands still. */
   stall(ms: number): void {
-    this.options.trace(`${this.id} stalls ${ms.toFixed(0)} ms`);
+    this.options.trace?.(`${this.id} stalls ${ms.toFixed(0)} ms`);
     this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.options.scheduler.nowMs + ms);
   }
 
@@ -164,7 +173,7 @@ export class SimMember {
 
   #died(life: number, error: AppError): void {
     if (life !== this.#life) return;
-    this.options.trace(`${this.id} stops itself: ${error.code} ${error.message}`);
+    this.options.trace?.(`${this.id} stops itself: ${error.code} ${error.message}`);
     if (error.cause instanceof SimFailure) throw error.cause;
     if (error.code === 'BASE_INTERNAL' || error.code === 'RAFT_LOG_DIVERGED' || error.code === 'RAFT_LOG_UNAVAILABLE') throw error;
     if (error.code === 'MANAGER_REMOVED') {
@@ -180,8 +189,9 @@ export class SimMember {
       return;
     }
     if (!(error instanceof AppError)) throw error;
-    this.options.trace(`${this.id} does not start: ${error.code} ${error.message}`);
+    this.options.trace?.(`${this.id} does not start: ${error.code} ${error.message}`);
     if (refusals.includes(error.code)) {
+      count(this.options.tally, 'starts refused');
       this.#stop();
       this.state = 'refused';
       this.refusal = error.message;
@@ -204,9 +214,9 @@ export class SimMember {
   #log(): Log {
     const log: Log = {
       ...silentLog,
-      warn: (event, fields) => this.options.trace(`${this.id} ${event} ${JSON.stringify(fields)}`),
+      warn: (event, fields) => this.options.trace?.(`${this.id} ${event} ${JSON.stringify(fields)}`),
       info: (event, fields) => {
-        if (event !== 'store.role') this.options.trace(`${this.id} ${event} ${JSON.stringify(fields)}`);
+        if (event !== 'store.role') this.options.trace?.(`${this.id} ${event} ${JSON.stringify(fields)}`);
       },
       child: () => log,
     };
@@ -226,6 +236,7 @@ export class SimMember {
       scheduler.after(delayMs, () => {
         if (life !== this.#life) return;
         const fate = random.float() < this.crashRate ? randomBelow(random, 3) : -1;
+        if (fate >= 0) count(this.options.tally, 'crashes at a disk job');
         if (fate === 0) return this.crash(`before ${first.job.kind}`);
         if (fate === 1) disk.crashAfter = randomBelow(random, 6);
         let error: AppError | null = null;

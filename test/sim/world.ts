@@ -10,6 +10,7 @@ import { Scheduler } from './scheduler.ts';
 import { SimDisk } from './sim-disk.ts';
 import { SimMember } from './sim-member.ts';
 import { SimNetwork } from './sim-network.ts';
+import { emptyTally } from './tally.ts';
 
 /** A simulated cluster for told stories: no nemesis but the teller. */
 export class SimWorld {
@@ -28,7 +29,7 @@ export class SimWorld {
       disk: new SimDisk(random, { isSyncLost: has('host-no-fsync'), isDirSyncLost: has('host-no-dir-fsync'), isSyncRetried: has('host-retry-fsync') }),
       firstConf: { ...emptyConf, voters }, limits: { ...clusterLimits, segmentSizeBytes: 64 * 1024, snapshotEntries: 1000, snapshotDelayMs: 0, trailingEntries: 5, proposalTimeoutMs: 3000, ...limits },
       isEncrypted: false, isSmall: false, address: '', chunkBytes: has('host-snapshot-in-one-message') ? 1 << 30 : 4096,
-      mutations: options.hostMutations ?? new Set(), raftMutations: options.raftMutations ?? new Set(), trace: () => undefined,
+      mutations: options.hostMutations ?? new Set(), raftMutations: options.raftMutations ?? new Set(), trace: null, tally: emptyTally(),
     });
     for (const id of voters) this.start(id);
   }

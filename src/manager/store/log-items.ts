@@ -21,6 +21,8 @@ export type LogItem =
  */
 const tags = { hardState: 1, entries: 2, marker: 3 } as const;
 const entryHeadBytes = 21;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 export function encodeItems(items: readonly LogItem[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(items.reduce((sum, item) => sum + itemBytes(item), 0));
@@ -32,7 +34,7 @@ export function encodeItems(items: readonly LogItem[]): Uint8Array<ArrayBuffer> 
 }
 
 function itemBytes(item: LogItem): number {
-  if (item.kind === 'hardState') return 18 + new TextEncoder().encode(item.hardState.vote).length;
+  if (item.kind === 'hardState') return 18 + Buffer.byteLength(item.hardState.vote);
   if (item.kind === 'marker') return 18;
   return 5 + item.entries.reduce((sum, entry) => sum + entryHeadBytes + entry.data.length, 0);
 }
@@ -42,7 +44,7 @@ function putItem(bytes: Uint8Array, view: DataView, start: number, item: LogItem
   view.setUint8(at, tags[item.kind]);
   at += 1;
   if (item.kind === 'hardState') {
-    const vote = new TextEncoder().encode(item.hardState.vote);
+    const vote = encoder.encode(item.hardState.vote);
     assert(vote.length < 256, 'a member id is short');
     putWide(view, at, item.hardState.term);
     putWide(view, at + 8, item.hardState.commit);
@@ -79,12 +81,10 @@ export function decodeItems(bytes: Uint8Array, data: 'copied' | 'shared' = 'copi
       const tag = view.getUint8(at);
       at += 1;
       if (tag === tags.hardState) {
-        const voteBytes = view.getUint8(at + 16);
-        const vote = new TextDecoder().decode(bytes.subarray(at + 17, at + 17 + voteBytes));
-        items.push({ kind: 'hardState', hardState: { term: getWide(view, at), commit: getWide(view, at + 8), vote } });
-        at += 17 + voteBytes;
+        items.push({ kind: 'hardState', hardState: hardStateAt(bytes, view, at) });
+        at += 17 + view.getUint8(at + 16);
       } else if (tag === tags.marker) {
-        items.push({ kind: 'marker', marker: { index: getWide(view, at), term: getWide(view, at + 8), isInstall: view.getUint8(at + 16) === 1 } });
+        items.push({ kind: 'marker', marker: markerAt(view, at) });
         at += 17;
       } else if (tag === tags.entries) {
         const count = view.getUint32(at, true);
@@ -162,30 +162,40 @@ function appendEntries(entries: LogEntry[], more: readonly LogEntry[]): void {
   }
 }
 
+export type BatchFacts = { readonly maxIndex: number; readonly hardState: LogHardState | undefined; readonly markers: readonly LogMarker[] };
+
 /** The highest entry index in a batch, and its last hard state and markers, without copying entries. */
-export function batchFacts(bytes: Uint8Array): { readonly maxIndex: number; readonly hardState: LogHardState | undefined; readonly markers: readonly LogMarker[] } {
+export function batchFacts(bytes: Uint8Array): BatchFacts {
   const view = viewOf(bytes);
   let maxIndex = 0;
-  const rest: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    if (view.getUint8(at) !== tags.entries) {
-      const length = view.getUint8(at) === tags.hardState ? 18 + view.getUint8(at + 17) : 18;
-      rest.push(bytes.subarray(at, at + length));
-      at += length;
-      continue;
-    }
-    let left = view.getUint32(at + 1, true);
-    at += 5;
-    for (; left > 0; left -= 1) {
-      maxIndex = Math.max(maxIndex, getWide(view, at));
-      at += entryHeadBytes + view.getUint32(at + 17, true);
-    }
-  }
   let hardState: LogHardState | undefined;
   const markers: LogMarker[] = [];
-  for (const item of rest.flatMap((part) => decodeItems(part))) {
-    if (item.kind === 'hardState') hardState = item.hardState;
-    else if (item.kind === 'marker') markers.push(item.marker);
+  for (let at = 0; at < bytes.length; ) {
+    const tag = view.getUint8(at);
+    at += 1;
+    if (tag === tags.hardState) {
+      hardState = hardStateAt(bytes, view, at);
+      at += 17 + view.getUint8(at + 16);
+    } else if (tag === tags.marker) {
+      markers.push(markerAt(view, at));
+      at += 17;
+    } else if (tag === tags.entries) {
+      let left = view.getUint32(at, true);
+      at += 4;
+      for (; left > 0; left -= 1) {
+        maxIndex = Math.max(maxIndex, getWide(view, at));
+        at += entryHeadBytes + view.getUint32(at + 17, true);
+      }
+    } else throw new RangeError(`tag ${tag}`);
   }
   return { maxIndex, hardState, markers };
+}
+
+function hardStateAt(bytes: Uint8Array, view: DataView, at: number): LogHardState {
+  const end = at + 17 + view.getUint8(at + 16);
+  return { term: getWide(view, at), commit: getWide(view, at + 8), vote: end === at + 17 ? '' : decoder.decode(bytes.subarray(at + 17, end)) };
+}
+
+function markerAt(view: DataView, at: number): LogMarker {
+  return { index: getWide(view, at), term: getWide(view, at + 8), isInstall: view.getUint8(at + 16) === 1 };
 }

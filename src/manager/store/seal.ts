@@ -8,6 +8,8 @@ export const plainKeys: DataKeys = { currentId: 0, keys: new Map() };
 
 /** Encrypts and opens the records of one file. The file's own key comes from the data key and the file's random salt. */
 export type Sealer = {
+  /** Nothing is encrypted: what is sealed is what was given. */
+  readonly isPlain: boolean;
   readonly overheadBytes: number;
   readonly seal: (sequence: number, aad: Uint8Array, plain: Uint8Array) => Uint8Array;
   /** `undefined` where the bytes were not made by this key, sequence and aad. */
@@ -15,7 +17,7 @@ export type Sealer = {
 };
 
 const tagBytes = 16;
-const openSealer: Sealer = { overheadBytes: 0, seal: (_sequence, _aad, plain) => plain, open: (_sequence, _aad, sealed) => sealed };
+const openSealer: Sealer = { isPlain: true, overheadBytes: 0, seal: (_sequence, _aad, plain) => plain, open: (_sequence, _aad, sealed) => sealed };
 
 /**
  * AES-256-GCM; the nonce is the file's number and the record's sequence, so it never repeats under a file's key,
@@ -31,8 +33,8 @@ export function fileSealer(options: { readonly keys: DataKeys; readonly keyId: n
       hint: 'put back the key file that belongs to this data directory, or let the member join again: flotilla store recover --rejoin',
     });
   }
-  // NOTE: from bytes, Node makes a key object for every record; made once it costs nothing.
-  const key = createSecretKey(Buffer.from(hkdfSync('sha256', dataKey, options.salt, 'flotilla store file', 32)));
+  // NOTE: from bytes, Node makes a key object for every record; made once it costs nothing. Its check of what is none is slow, too.
+  const key = createSecretKey(Buffer.from(hkdfSync('sha256', createSecretKey(dataKey), options.salt, 'flotilla store file', 32)));
   const nonceOf = (sequence: number): Uint8Array => {
     const nonce = new Uint8Array(12);
     const view = new DataView(nonce.buffer);
@@ -42,6 +44,7 @@ export function fileSealer(options: { readonly keys: DataKeys; readonly keyId: n
     return nonce;
   };
   return {
+    isPlain: false,
     overheadBytes: tagBytes,
     seal: (sequence, aad, plain) => {
       const cipher = createCipheriv('aes-256-gcm', key, nonceOf(sequence));

@@ -5,6 +5,7 @@ import type { DataKeys } from './seal.ts';
 import { openBackupFile, SnapshotDir } from './snapshot-file.ts';
 import type { SnapshotHead, SnapshotInfo, SnapshotReader, SnapshotWriter } from './snapshot-file.ts';
 import { fillSpare, Wal } from './wal.ts';
+import type { SegmentReader } from './wal-segment.ts';
 
 /** What is asked of the disk, as plain values, so that it can be asked of another thread. Bytes may be moved there: the asker does not use them again. */
 export type StorageJob =
@@ -49,6 +50,7 @@ export type StorageOptions = {
   readonly randomBytes: (count: number) => Uint8Array;
   readonly monotonicMs: () => number;
   readonly snapshotChunkBytes: number;
+  readonly readSegment?: SegmentReader | undefined;
 };
 
 export const backupSlot = 'backup';

@@ -27,6 +27,8 @@ export const recordHeaderBytes = 32;
 export const recordAlignBytes = 32;
 export const sectorBytes = 512;
 const endMark: Uint8Array = Uint8Array.from([0xf1, 0x07, 0x11, 0x1a, 0xe0, 0x0d, 0xed, 0x5e]);
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 const magic: Uint8Array = Uint8Array.from([0x46, 0x4c, 0x57, 0x41, 0x4c, 0, 0, 1]);
 
 export type SegmentHeader = {
@@ -88,7 +90,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | { readon
 
 /** Ties the records of a segment to it: bytes of an older use of the same blocks never verify. */
 export function segmentSeed(header: SegmentHeader): number {
-  return crc32(new TextEncoder().encode(header.clusterId), crc32(header.salt));
+  return crc32(encoder.encode(header.clusterId), crc32(header.salt));
 }
 
 /** What a record adds around its payload, and the whole span it takes in the file. */
@@ -104,8 +106,11 @@ export function encodeRecord(record: {
   readonly keyId: number;
   readonly payload: Uint8Array;
 }): { readonly parts: readonly Uint8Array[]; readonly ownCrc: number; readonly spanBytes: number } {
-  const header = new Uint8Array(recordHeaderBytes);
-  const view = new DataView(header.buffer);
+  const spanBytes = recordSpanBytes(record.payload.length);
+  // NOTE: what stands before the payload and what stands behind it, made in one piece: this runs for every batch.
+  const around = new Uint8Array(spanBytes - record.payload.length);
+  const header = around.subarray(0, recordHeaderBytes);
+  const view = viewOf(header);
   view.setUint32(0, record.payload.length, true);
   view.setUint32(4, crc32(record.payload, record.seed), true);
   view.setUint32(8, record.chain, true);
@@ -114,34 +119,31 @@ export function encodeRecord(record: {
   view.setUint32(24, record.keyId, true);
   const ownCrc = crc32(header.subarray(0, 28), record.seed);
   view.setUint32(28, ownCrc, true);
-  const spanBytes = recordSpanBytes(record.payload.length);
-  const tail = new Uint8Array(spanBytes - recordHeaderBytes - record.payload.length);
-  tail.set(endMark, tail.length - endMark.length);
-  return { parts: [header, record.payload, tail], ownCrc, spanBytes };
+  around.set(endMark, around.length - endMark.length);
+  return { parts: [header, record.payload, around.subarray(recordHeaderBytes)], ownCrc, spanBytes };
 }
 
-/** `undefined` where the header does not verify. */
-export function decodeRecordHeader(bytes: Uint8Array, seed: number): RecordHeader | undefined {
-  if (bytes.length < recordHeaderBytes) return undefined;
-  const view = viewOf(bytes);
-  const ownCrc = view.getUint32(28, true);
-  if (ownCrc !== crc32(bytes.subarray(0, 28), seed) || view.getUint8(12) !== 1) return undefined;
+/** The header of a record at byte `at` of a segment; `view` is over the same bytes. `undefined` where it does not verify. */
+export function decodeRecordHeader(bytes: Uint8Array, view: DataView, at: number, seed: number): RecordHeader | undefined {
+  if (at + recordHeaderBytes > bytes.length) return undefined;
+  const ownCrc = view.getUint32(at + 28, true);
+  if (view.getUint8(at + 12) !== 1 || ownCrc !== crc32(bytes.subarray(at, at + 28), seed)) return undefined;
   return {
-    payloadBytes: view.getUint32(0, true),
-    payloadCrc: view.getUint32(4, true),
-    chain: view.getUint32(8, true),
-    sequence: getWide(view, 16),
-    keyId: view.getUint32(24, true),
+    payloadBytes: view.getUint32(at, true),
+    payloadCrc: view.getUint32(at + 4, true),
+    chain: view.getUint32(at + 8, true),
+    sequence: getWide(view, at + 16),
+    keyId: view.getUint32(at + 24, true),
     ownCrc,
   };
 }
 
-/** True where the payload and the end mark of a record are whole. `span` starts at the record's header. */
-export function isRecordWhole(span: Uint8Array, header: RecordHeader, seed: number): boolean {
-  if (span.length < recordSpanBytes(header.payloadBytes)) return false;
-  const tail = span.subarray(span.length - endMark.length);
-  if (endMark.some((byte, at) => tail[at] !== byte)) return false;
-  return crc32(span.subarray(recordHeaderBytes, recordHeaderBytes + header.payloadBytes), seed) === header.payloadCrc;
+/** True where the payload and the end mark of the record at byte `at` are whole. */
+export function isRecordWhole(bytes: Uint8Array, at: number, header: RecordHeader, seed: number): boolean {
+  const end = at + recordSpanBytes(header.payloadBytes);
+  if (end > bytes.length) return false;
+  for (let i = 0; i < endMark.length; i += 1) if (bytes[end - endMark.length + i] !== endMark[i]) return false;
+  return crc32(bytes.subarray(at + recordHeaderBytes, at + recordHeaderBytes + header.payloadBytes), seed) === header.payloadCrc;
 }
 
 /** What encryption binds to a record besides its bytes: who it is and what it follows. */
@@ -171,12 +173,12 @@ export function getWide(view: DataView, at: number): number {
 }
 
 function putText(bytes: Uint8Array, at: number, text: string): void {
-  const encoded = new TextEncoder().encode(text);
+  const encoded = encoder.encode(text);
   assert(encoded.length <= 96, `an id on disk has at most 96 bytes: ${text}`);
   bytes[at] = encoded.length;
   bytes.set(encoded, at + 1);
 }
 
 function getText(bytes: Uint8Array, at: number): string {
-  return new TextDecoder().decode(bytes.subarray(at + 1, at + 1 + (bytes[at] ?? 0)));
+  return decoder.decode(bytes.subarray(at + 1, at + 1 + (bytes[at] ?? 0)));
 }

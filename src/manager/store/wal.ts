@@ -2,12 +2,14 @@ import { AppError, isAppError } from '../../base/app-error.ts';
 import { assert } from '../../base/assert.ts';
 import type { Disk, DiskFile } from '../../os/disk.ts';
 import { batchFacts, encodeItems } from './log-items.ts';
-import type { LogHardState, LogMarker } from './log-items.ts';
+import type { BatchFacts, LogHardState, LogMarker } from './log-items.ts';
 import { fileSealer } from './seal.ts';
 import type { DataKeys, Sealer } from './seal.ts';
-import { decodeSegmentHeader, encodeRecord, encodeSegmentHeader, recordAad, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
+import { encodeRecord, encodeSegmentHeader, recordAad, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
 import type { SegmentHeader } from './wal-format.ts';
-import { lastNonZero, scanSegment } from './wal-scan.ts';
+import { lastNonZero } from './wal-scan.ts';
+import { readSegment, segmentName } from './wal-segment.ts';
+import type { SegmentReader } from './wal-segment.ts';
 
 export type WalOptions = {
   readonly disk: Disk;
@@ -17,17 +19,21 @@ export type WalOptions = {
   readonly segmentSizeBytes: number;
   readonly keys: DataKeys;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** The simulation remembers what it read: the same bytes always read the same. */
+  readonly readSegment?: SegmentReader | undefined;
 };
 
 export type OpenedWal = { readonly wal: Wal; readonly batches: readonly Uint8Array[]; readonly notes: readonly string[] };
 
 type Segment = { readonly id: number; readonly keyId: number; readonly path: string; maxIndex: number };
-type Current = { readonly segment: Segment; readonly header: SegmentHeader; readonly file: DiskFile; readonly sealer: Sealer; at: number };
+type Current = { readonly segment: Segment; readonly header: SegmentHeader; readonly seed: number; readonly file: DiskFile; readonly sealer: Sealer; at: number };
 
 const spareName = 'spare';
 const sparePartName = 'spare.part';
 const urgentName = 'urgent';
 const fillBytes = 1024 * 1024;
+/** Never touched, so it costs address space only. */
+const zeros: Uint8Array = new Uint8Array(fillBytes);
 
 /**
  * The log on disk: segments of fixed size, zero-filled before use, one record and one sync for each batch.
@@ -142,7 +148,7 @@ export class Wal {
     return this.#current;
   }
 
-  #remember(facts: { readonly hardState: LogHardState | undefined; readonly markers: readonly LogMarker[] }): void {
+  #remember(facts: BatchFacts): void {
     this.#hardState = facts.hardState ?? this.#hardState;
     for (const marker of facts.markers) {
       this.#markers = marker.isInstall ? [{ ...marker, isInstall: false }] : [...this.#markers.filter((one) => one.index !== marker.index), marker];
@@ -152,8 +158,9 @@ export class Wal {
   #write(current: Current, batch: Uint8Array): void {
     const sequence = this.#sequence;
     const keyId = current.header.keyId;
-    const payload = current.sealer.seal(sequence, recordAad(this.#chain, sequence, keyId), batch);
-    const record = encodeRecord({ seed: segmentSeed(current.header), chain: this.#chain, sequence, keyId, payload });
+    const { sealer } = current;
+    const payload = sealer.isPlain ? batch : sealer.seal(sequence, recordAad(this.#chain, sequence, keyId), batch);
+    const record = encodeRecord({ seed: current.seed, chain: this.#chain, sequence, keyId, payload });
     current.file.write(current.at, record.parts);
     current.at += record.spanBytes;
     this.#sequence += 1;
@@ -179,7 +186,7 @@ export class Wal {
     };
     const path = `${dir}/${segmentName(id)}`;
     const sealer = fileSealer({ keys: this.#keys, keyId: header.keyId, salt: header.salt, fileId: id, what: path });
-    const current: Current = { segment: { id, keyId: header.keyId, path, maxIndex: 0 }, header, file, sealer, at: segmentHeaderBytes };
+    const current: Current = { segment: { id, keyId: header.keyId, path, maxIndex: 0 }, header, seed: segmentSeed(header), file, sealer, at: segmentHeaderBytes };
     const before = { sequence: this.#sequence, chain: this.#chain };
     let isRenaming = false;
     try {
@@ -219,7 +226,8 @@ export class Wal {
   }
 
   #recover(notes: string[], isInspection = false): Uint8Array[] {
-    const { disk, dir } = this.#options;
+    const { disk, dir, clusterId, memberId } = this.#options;
+    const read = this.#options.readSegment ?? readSegment;
     const names = disk.list(dir).filter((name) => /^[0-9a-f]{16}\.wal$/.test(name));
     const batches: Uint8Array[] = [];
     let isFirst = true;
@@ -228,28 +236,22 @@ export class Wal {
       const file = disk.open(path, isInspection ? 'read' : 'edit');
       try {
         const bytes = file.read(0, file.sizeBytes());
-        const header = this.#readHeader(path, name, bytes);
+        const isLast = name === names.at(-1);
+        const { header, scanned, facts } = read({ path, name, bytes, keys: this.#keys, isLast, clusterId, memberId });
         if (isFirst) {
           this.#sequence = header.firstSequence;
           this.#chain = header.chain;
         }
         if (header.firstSequence !== this.#sequence || header.chain !== this.#chain) throw missing(path);
-        const sealer = fileSealer({ keys: this.#keys, keyId: header.keyId, salt: header.salt, fileId: header.segmentId, what: path });
-        const scanned = scanSegment({ path, bytes, header, sealer, isLast: name === names.at(-1) });
         if (scanned.tornBytes > 0) notes.push(`${path}: cut a torn write of ${scanned.tornBytes} bytes at byte ${scanned.endAt}`);
         // NOTE: the last segment is not written again, so its unused rest is given back, torn write and all.
         if (!isInspection && bytes.length > scanned.endAt) {
           file.truncate(scanned.endAt);
           file.sync();
         }
-        const segment: Segment = { id: header.segmentId, keyId: header.keyId, path, maxIndex: 0 };
-        for (const batch of scanned.batches) {
-          const facts = batchFacts(batch);
-          segment.maxIndex = Math.max(segment.maxIndex, facts.maxIndex);
-          this.#remember(facts);
-          batches.push(batch);
-        }
-        this.#segments.push(segment);
+        for (const one of facts) this.#remember(one);
+        for (const batch of scanned.batches) batches.push(batch);
+        this.#segments.push({ id: header.segmentId, keyId: header.keyId, path, maxIndex: facts.reduce((max, one) => Math.max(max, one.maxIndex), 0) });
         this.#nextSegmentId = header.segmentId + 1;
         this.#sequence = scanned.nextSequence;
         this.#chain = scanned.chain;
@@ -259,26 +261,6 @@ export class Wal {
       }
     }
     return batches;
-  }
-
-  #readHeader(path: string, name: string, bytes: Uint8Array): SegmentHeader {
-    const header = decodeSegmentHeader(bytes.subarray(0, segmentHeaderBytes));
-    if (header === undefined) {
-      throw new AppError({ code: 'MANAGER_WAL_DAMAGED', message: `${path} has a damaged header`, hint: 'flotilla store recover --rejoin, or restore a backup', at: { kind: 'object', object: path } });
-    }
-    if ('version' in header) {
-      throw new AppError({ code: 'MANAGER_WAL_FOREIGN', message: `${path} has format ${header.version}, this version reads format 1`, hint: 'start the version of Flotilla that wrote it', at: { kind: 'object', object: path } });
-    }
-    const { clusterId, memberId } = this.#options;
-    if (header.clusterId !== clusterId || header.memberId !== memberId || segmentName(header.segmentId) !== name) {
-      throw new AppError({
-        code: 'MANAGER_WAL_FOREIGN',
-        message: `${path} belongs to member ${header.memberId} of cluster ${header.clusterId}, segment ${header.segmentId}; this is member ${memberId} of cluster ${clusterId}`,
-        hint: 'put the right data directory back',
-        at: { kind: 'object', object: path },
-      });
-    }
-    return header;
   }
 }
 
@@ -295,7 +277,7 @@ export function fillSpare(disk: Disk, dir: string, sizeBytes: number): boolean {
   try {
     filledBytes = file.sizeBytes();
     const bytes = Math.min(fillBytes, sizeBytes - filledBytes);
-    if (bytes > 0) file.write(filledBytes, [new Uint8Array(bytes)]);
+    if (bytes > 0) file.write(filledBytes, [zeros.subarray(0, bytes)]);
     file.sync();
     filledBytes += Math.max(0, bytes);
   } catch (error) {
@@ -328,7 +310,7 @@ function fillZeros(disk: Disk, path: string, sizeBytes: number): void {
   const file = disk.open(path, 'create');
   try {
     for (let at = 0; at < sizeBytes; at += fillBytes) {
-      file.write(at, [new Uint8Array(Math.min(fillBytes, sizeBytes - at))]);
+      file.write(at, [zeros.subarray(0, Math.min(fillBytes, sizeBytes - at))]);
       if (at % (4 * fillBytes) === 0) file.sync();
     }
     file.sync();
@@ -348,10 +330,6 @@ function syncOrFail(current: Current): void {
     if (!isDiskFull(error)) throw error;
     throw new AppError({ code: 'OS_DISK_FAILED', message: `${current.segment.path} could not be made durable: the disk is full, though the segment was made ahead of time`, cause: error });
   }
-}
-
-function segmentName(id: number): string {
-  return `${id.toString(16).padStart(16, '0')}.wal`;
 }
 
 function missing(path: string): AppError {
