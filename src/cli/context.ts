@@ -1,3 +1,4 @@
+import type { AppError } from '../base/app-error.ts';
 import type { ApiClient } from '../wire/http-client.ts';
 
 /** What a command gets of the process around it; tests give their own. */
@@ -20,12 +21,15 @@ export type CliContext = {
 
 export type Output = { readonly write: (text: string | Uint8Array) => void; readonly isTty: boolean; readonly columns: () => number; readonly rows: () => number };
 
-/** Ends a command with this exit code and no message of its own. */
+/** Ends a command with this exit code: one that is not that of an error, or is so by another's rules. */
 export class ExitWith extends Error {
   readonly exitCode: number;
+  /** What to say before. */
+  readonly reason: AppError | undefined;
 
-  constructor(exitCode: number) {
+  constructor(exitCode: number, reason?: AppError) {
     super(`exit ${exitCode}`);
     this.exitCode = exitCode;
+    this.reason = reason;
   }
 }

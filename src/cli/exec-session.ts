@@ -31,13 +31,13 @@ export async function execIn(call: ExecCall): Promise<void> {
   const isRaw = call.isTty && context.stdin.isTTY === true;
   const release = call.isDetached ? () => undefined : connectInput(call, socket, isRaw);
   try {
-    const exitCode = await new Promise<number>((resolve, reject) => {
+    const end = await new Promise<ExitWith>((resolve, reject) => {
       const read = frameReader((frame) => {
         if (frame.type === frameTypes.stdout) context.out.write(frame.payload);
         else if (frame.type === frameTypes.stderr) context.err.write(frame.payload);
         else if (frame.type === frameTypes.exit) {
           const end: unknown = JSON.parse(Buffer.from(frame.payload).toString('utf8'));
-          if (typeof end === 'object' && end !== null && 'exitCode' in end && typeof end.exitCode === 'number') resolve(end.exitCode);
+          if (typeof end === 'object' && end !== null && 'exitCode' in end && typeof end.exitCode === 'number') resolve(new ExitWith(end.exitCode, 'error' in end ? errorFrom(end) : undefined));
           else reject(errorFrom(end));
         }
       });
@@ -48,7 +48,7 @@ export async function execIn(call: ExecCall): Promise<void> {
       socket.resume();
     });
     socket.end();
-    throw new ExitWith(exitCode);
+    throw end;
   } finally {
     release();
   }

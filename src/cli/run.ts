@@ -30,10 +30,10 @@ export async function run(args: readonly string[]): Promise<number> {
     await dispatch(args, context);
     return 0;
   } catch (error) {
-    if (error instanceof ExitWith) return error.exitCode;
-    if (context.messages.isJson) err.write(errorLine(error));
-    else printError(err, error, context.messages);
-    return exitCodeOf(error);
+    const reason: unknown = error instanceof ExitWith ? error.reason : error;
+    if (reason !== undefined && context.messages.isJson) err.write(errorLine(reason));
+    else if (reason !== undefined) printError(err, reason, context.messages);
+    return error instanceof ExitWith ? error.exitCode : exitCodeOf(error);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { AppError } from '../base/app-error.ts';
 import type { ContainerEvent, ContainerInfo, ImageInfo, LogLine, PullProgress, VolumeInfo } from '../model/container.ts';
 import type { ContainerSpec } from '../model/container-spec.ts';
 
@@ -81,6 +82,8 @@ export type ExecSession = {
   readonly kill: (signal: string) => void;
   /** The command's exit code; 126 not executable, 127 not found. All output was delivered before it resolves. */
   readonly exitCode: Promise<number>;
+  /** Once `exitCode` has resolved: why the command was not run; null where it was. */
+  readonly failure: () => AppError | null;
 };
 
 export type LogOptions = {

@@ -229,5 +229,6 @@ function fakeSession(result: { readonly stdout: string; readonly code: number })
     resize: () => undefined,
     kill: () => undefined,
     exitCode: Promise.resolve(result.code),
+    failure: () => null,
   };
 }

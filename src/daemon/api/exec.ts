@@ -36,7 +36,9 @@ async function connect(session: ExecSession, socket: Duplex, head: Uint8Array): 
   read(head);
   socket.on('data', (chunk: Uint8Array) => void (read(chunk) || socket.destroy()));
   try {
-    finish(socket, { exitCode: await session.exitCode });
+    const exitCode = await session.exitCode;
+    const failure = session.failure();
+    finish(socket, failure === null ? { exitCode } : { exitCode, error: failure });
   } catch (error) {
     finish(socket, { error: error instanceof AppError ? error : { code: 'BASE_INTERNAL', message: String(error) } });
   }

@@ -2,7 +2,7 @@ import { AppError } from '../../base/app-error.ts';
 import { processId, signalProcess } from '../../os/process-handle.ts';
 import { openPty, resizeTerminalOf } from '../../os/pty.ts';
 import type { Pty } from '../../os/pty.ts';
-import { existsQuick, readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
+import { readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
 import { closeRootfs, openRootfs, readTextInside } from '../../os/rootfs.ts';
 import { signalNumber, startChild } from '../../os/spawn.ts';
 import type { Child } from '../../os/spawn.ts';
@@ -11,20 +11,18 @@ import { resolveCapabilities } from './capabilities.ts';
 import type { EngineContext } from './engine-context.ts';
 import { isRunning } from './entry.ts';
 import type { Entry } from './entry.ts';
+import { type ComplaintFilter, complaintFilter, type ExecFiles as Files, type NotRun } from './exec-complaint.ts';
 import { rlimits } from './oci-resources.ts';
 import { capabilitySets, containerHostname } from './oci-spec.ts';
 import type { OciProcess } from './oci-types.ts';
 import { environment, workingDir } from './process.ts';
 import { resolveUser } from './user.ts';
 
-const notFound = 127;
-const notExecutable = 126;
-const complaintBytesMax = 8192;
-
 /**
  * Runs a command in a running container, under the container's own profile: its filter, its capabilities, its limits.
  * The runtime enters the namespaces; its descriptors are pipes, or a terminal of ours.
- * Errors: ENGINE_CONTAINER_NOT_RUNNING, ENGINE_USER_UNKNOWN, ENGINE_CONTAINER_SPEC. A command that can't be started is an exit code: 126 or 127.
+ * Errors: ENGINE_CONTAINER_NOT_RUNNING, ENGINE_USER_UNKNOWN, ENGINE_CONTAINER_SPEC. A command that can't be started
+ * is an exit code, 126 or 127, and the session's `failure`.
  */
 export async function execInContainer(context: EngineContext, entry: Entry, options: ExecOptions): Promise<ExecSession> {
   const { layout, runtime } = context;
@@ -33,11 +31,12 @@ export async function execInContainer(context: EngineContext, entry: Entry, opti
   if (options.argv.length === 0 || options.argv[0] === '') throw new AppError({ code: 'ENGINE_CONTAINER_SPEC', message: `container ${entry.spec.name}: there is no command to execute` });
   const process = execProcess(context, entry, options, run.pid);
   const base = `${layout.bundle(entry.id)}/exec-${Buffer.from(context.random.bytes(8)).toString('hex')}`;
-  const files = { process: `${base}.json`, pid: `${base}.pid` };
+  const files = { process: `${base}.json`, pid: `${base}.pid`, log: `${base}.log` };
   writeQuick(files.process, JSON.stringify(process));
-  const argv = [runtime.path, `--root=${layout.runtimeRoot}`, 'exec', '--process', files.process, '--pid-file', files.pid, entry.id];
+  const argv = [runtime.path, `--root=${layout.runtimeRoot}`, `--log=${files.log}`, '--log-format=json', 'exec', '--process', files.process, '--pid-file', files.pid, entry.id];
   try {
-    return options.tty ? terminalSession(argv, files, options) : pipeSession(argv, files, options);
+    const filterOf: FilterOf = (pass) => complaintFilter(files, { container: entry.spec.name, argv: options.argv, workingDir: process.cwd }, pass);
+    return options.tty ? terminalSession(argv, files, options, filterOf) : pipeSession(argv, files, options, filterOf);
   } catch (error) {
     cleanUp(files);
     throw error;
@@ -68,16 +67,19 @@ function execProcess(context: EngineContext, entry: Entry, options: ExecOptions,
   }
 }
 
-type Files = { readonly process: string; readonly pid: string };
+type FilterOf = (pass: (chunk: Uint8Array) => void) => ComplaintFilter;
+type Listener = Parameters<ExecSession['onOutput']>[0];
 
 /** NOTE: what a command writes before anybody listens waits in the pipe; if nobody has asked by the next turn of the loop, it is dropped. */
-function pipeSession(argv: readonly string[], files: Files, options: ExecOptions): ExecSession {
+function pipeSession(argv: readonly string[], files: Files, options: ExecOptions, filterOf: FilterOf): ExecSession {
   const child = startChild(argv, { stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
   child.stdin?.on('error', () => undefined);
-  let complaint = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    if (complaint.length < complaintBytesMax) complaint += chunk.toString('utf8');
+  const listeners: Listener[] = [];
+  const filter = filterOf((chunk) => {
+    for (const listener of listeners) listener('stderr', chunk);
   });
+  let notRun: NotRun | null = null;
+  child.stderr?.on('data', filter.take);
   child.stderr?.pause();
   setImmediate(() => {
     child.stdout?.resume();
@@ -87,17 +89,21 @@ function pipeSession(argv: readonly string[], files: Files, options: ExecOptions
   return {
     onOutput: (listener) => {
       child.stdout?.on('data', (chunk: Buffer) => listener('stdout', chunk));
-      child.stderr?.on('data', (chunk: Buffer) => listener('stderr', chunk));
+      listeners.push(listener);
       child.stderr?.resume();
     },
     write: (chunk) => child.stdin?.write(chunk),
     endInput: () => child.stdin?.end(),
     resize: () => undefined,
     kill: (signal) => killProcess(child, files, signal),
-    exitCode: child.ended.then((end) => exitCodeOf(end.code, files, complaint)).finally(() => {
+    exitCode: child.ended.then(({ code }) => {
+      notRun = filter.end(code);
+      return notRun?.exitCode ?? code;
+    }).finally(() => {
       stopListening();
       cleanUp(files);
     }),
+    failure: () => notRun?.error ?? null,
   };
 }
 
@@ -105,22 +111,24 @@ function pipeSession(argv: readonly string[], files: Files, options: ExecOptions
  * The runtime runs on a terminal of ours and passes it on to the one it makes in the container, which gets its size from us:
  * old runtimes take it over neither at the start nor later.
  */
-function terminalSession(argv: readonly string[], files: Files, options: ExecOptions): ExecSession {
+function terminalSession(argv: readonly string[], files: Files, options: ExecOptions, filterOf: FilterOf): ExecSession {
   const pty: Pty = openPty();
   const child = startChild(argv, { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd], environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'xterm' }, detached: true });
   pty.closeSlave();
-  let complaint = '';
   let wanted: { readonly columns: number; readonly rows: number } | null = null;
   const applySize = (): void => {
     const pid = Number(readQuick(files.pid) ?? '0');
     if (wanted !== null && pid > 1 && resizeTerminalOf(pid, wanted.columns, wanted.rows)) wanted = null;
   };
-  const listeners: ((stream: 'stdout' | 'stderr', chunk: Uint8Array) => void)[] = [];
+  const listeners: Listener[] = [];
+  const filter = filterOf((chunk) => {
+    for (const listener of listeners) listener('stdout', chunk);
+  });
+  let notRun: NotRun | null = null;
   pty.onData((chunk) => {
-    if (complaint.length < complaintBytesMax) complaint += Buffer.from(chunk).toString('utf8');
     // A size that came before the program did is set with its first word.
     applySize();
-    for (const listener of listeners) listener('stdout', chunk);
+    filter.take(chunk);
   });
   const stopListening = killOnAbort(child, files, options.signal);
   return {
@@ -136,21 +144,15 @@ function terminalSession(argv: readonly string[], files: Files, options: ExecOpt
     kill: (signal) => killProcess(child, files, signal),
     exitCode: child.ended.then(async (end) => {
       await pty.ended;
-      return exitCodeOf(end.code, files, complaint);
+      notRun = filter.end(end.code);
+      return notRun?.exitCode ?? end.code;
     }).finally(() => {
       stopListening();
       pty.close();
       cleanUp(files);
     }),
+    failure: () => notRun?.error ?? null,
   };
-}
-
-/** The command's own code, unless the runtime never came to run it: then its words say whether it is missing or may not be run. */
-function exitCodeOf(code: number, files: Files, complaint: string): number {
-  const isRuntimes = code !== 0 && (!existsQuick(files.pid) || /exec failed|executable file .*not found|^\S*(?:crun|runc)?:? ?.*exec.*failed/im.test(complaint));
-  if (!isRuntimes || code === notFound || code === notExecutable) return code;
-  if (/not found|no such file or directory/i.test(complaint)) return notFound;
-  return /permission denied|operation not permitted|exec format error|is a directory|not a directory/i.test(complaint) ? notExecutable : code;
 }
 
 function killProcess(child: Child, files: Files, signal: string): void {
@@ -174,4 +176,5 @@ function killOnAbort(child: Child, files: Files, signal: AbortSignal | undefined
 function cleanUp(files: Files): void {
   removeQuick(files.process);
   removeQuick(files.pid);
+  removeQuick(files.log);
 }

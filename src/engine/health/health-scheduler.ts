@@ -63,7 +63,7 @@ export function healthScheduler(options: {
         if (output.length < outputBytesMax) output = (output + Buffer.from(chunk).toString('utf8')).slice(0, outputBytesMax);
       });
       const exitCode = await session.exitCode;
-      return isLate ? { exitCode: timedOut, output: `Health check exceeded timeout (${watch.policy.timeoutMs} ms)` } : { exitCode, output };
+      return isLate ? { exitCode: timedOut, output: `Health check exceeded timeout (${watch.policy.timeoutMs} ms)` } : { exitCode, output: session.failure()?.message ?? output };
     } catch (error) {
       return { exitCode: timedOut, output: error instanceof Error ? error.message : String(error) };
     } finally {

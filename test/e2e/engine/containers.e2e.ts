@@ -158,11 +158,35 @@ describe('a container', () => {
 });
 
 describe('exec', () => {
-  test('gives output, codes, 127 for what is not there and 126 for what may not run', async () => {
+  test('of what can not be run is an exit code and an error with a code, without a word of the runtime', async () => {
+    const id = await started({});
+    await exec(id, ['sh', '-c', 'printf "#!/no/shell\\n" > /tmp/script; chmod +x /tmp/script; printf "\\0\\0" > /tmp/data; chmod +x /tmp/data']);
+    const rows: readonly (readonly [Partial<ExecOptions> & { readonly argv: readonly string[] }, number, string])[] = [
+      [{ argv: ['no-such-program'] }, 127, 'ENGINE_COMMAND_NOT_FOUND'],
+      [{ argv: ['/no/such/program'] }, 127, 'ENGINE_COMMAND_NOT_FOUND'],
+      [{ argv: ['/tmp/script'] }, 127, 'ENGINE_COMMAND_NOT_FOUND'],
+      [{ argv: ['/etc/passwd'] }, 126, 'ENGINE_COMMAND_NOT_FOUND'],
+      [{ argv: ['/etc'] }, 126, 'ENGINE_COMMAND_NOT_FOUND'],
+      [{ argv: ['/tmp/data'] }, 126, 'ENGINE_COMMAND_NOT_FOUND'],
+      [{ argv: ['ls'], workingDir: '/no/such/folder' }, 127, 'ENGINE_CONTAINER_SPEC'],
+      [{ argv: ['no-such-program'], tty: true }, 127, 'ENGINE_COMMAND_NOT_FOUND'],
+    ];
+    for (const [options, code, error] of rows) {
+      const session = await engine.containers.exec(id, { environment: {}, user: null, workingDir: null, tty: false, stdin: false, privileged: false, ...options });
+      let text = '';
+      session.onOutput((_, chunk) => (text += Buffer.from(chunk).toString()));
+      expect([options.argv, await session.exitCode, session.failure()?.code, text]).toEqual([options.argv, code, error, '']);
+    }
+    // A program may say and answer the same: that is its own matter.
+    const own = await engine.containers.exec(id, { argv: ['sh', '-c', 'echo "exec: no such file or directory" >&2; exit 127'], environment: {}, user: null, workingDir: null, tty: false, stdin: false, privileged: false });
+    let text = '';
+    own.onOutput((_, chunk) => (text += Buffer.from(chunk).toString()));
+    expect([await own.exitCode, own.failure(), text]).toEqual([127, null, 'exec: no such file or directory\n']);
+  });
+
+  test('gives output and codes', async () => {
     const id = await started({});
     expect(await exec(id, ['sh', '-c', 'echo a; echo b >&2; exit 5'])).toEqual({ stdout: 'a\n', stderr: 'b\n', code: 5 });
-    expect((await exec(id, ['no-such-program'])).code).toBe(127);
-    expect((await exec(id, ['/etc/passwd'])).code).toBe(126);
     expect((await exec(id, ['sh', '-c', 'exit 255'])).code).toBe(255);
   });
 

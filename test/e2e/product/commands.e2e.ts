@@ -74,7 +74,10 @@ describe('ps, ls, images, inspect', () => {
 
 describe('exec', () => {
   test.for([[0, ['true']], [7, ['sh', '-c', 'exit 7']], [127, ['no-such-program']], [126, ['/etc']], [137, ['sh', '-c', 'kill -9 $$']]] as const)('ends with %i as its command does', async ([code, command]) => {
-    expect((await run('exec', '-T', 'web', ...command)).code).toBe(code);
+    const ran = await run('exec', '-T', 'web', ...command);
+    expect(ran.code).toBe(code);
+    if (code === 126 || code === 127) expect(ran.stderr).toMatch(/^error ENGINE_COMMAND_NOT_FOUND: container shop-web-1: /);
+    else expect(ran.stderr).toBe('');
   });
   test('input by a pipe, both outputs apart, environment, user, folder', async () => {
     const piped = await world.run(['compose', 'exec', '-T', 'web', 'sh', '-c', 'cat; echo err >&2'], { cwd, input: 'from the pipe' });
