@@ -17,6 +17,8 @@ export const managerCodes = {
   MANAGER_MEMBER_REFUSED: 'A change of the managers that breaks a rule, or comes at a bad moment.',
   MANAGER_QUORUM_AT_RISK: 'A removal after which the reachable managers would be no majority.',
   MANAGER_STORE_DAMAGED: 'A small file of the store (identity, keys) cannot be read.',
+  MANAGER_STORE_MISSING: 'The directory named holds no store of a manager.',
+  MANAGER_FEATURE_LEVEL: 'A change, a member or a file needs a feature level that is not there, or not yet.',
   MANAGER_BAD_MESSAGE: 'A message of another manager that cannot be read.',
   MANAGER_BACKUP_REFUSED: 'A backup or a restore would overwrite something.',
 } as const;

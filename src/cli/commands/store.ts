@@ -1,8 +1,10 @@
 import { AppError } from '../../base/app-error.ts';
 import { isErrorCode } from '../../base/error-codes.ts';
 import { run } from '../../os/spawn.ts';
+import type { ApiClient } from '../../wire/http-client.ts';
 import { type CliContext } from '../context.ts';
 import { parseCommand } from '../parse-command.ts';
+import { storeStatusText } from '../print/store-status.ts';
 
 const verbs: Readonly<Record<string, string>> = {
   status: 'Show the leader, the members and what is wrong with the store',
@@ -28,18 +30,19 @@ export async function runStore(args: readonly string[], context: CliContext): Pr
   const [verb = '', ...rest] = parsed.args;
   const { options } = parsed;
   const dir = String(options['dir']);
+  if (options['format'] !== 'pretty' && options['format'] !== 'json') throw new AppError({ code: 'CLI_USAGE', message: `--format takes pretty or json in this version, not "${String(options['format'])}"`, hint: 'flotilla store --help' });
   const isJson = options['format'] === 'json';
   const show = (value: unknown): void => context.out.write(isJson ? `${JSON.stringify(value)}\n` : `${pretty(value)}\n`);
   switch (verb) {
     case 'status':
-      return show(await (await context.daemon()).call('GET', '/v1/store/status'));
+      return isJson ? show(await ask(context)) : context.out.write(storeStatusText(await ask(context)));
     case 'members':
       return show(await members(rest, context));
     case 'keys':
       return show(await keys(rest[0], context));
     case 'backup':
       if (options['stopped'] === true) return show(await offline(['backup', dir, absolute(rest[0], context)], context));
-      return show(await (await context.daemon()).call('POST', '/v1/store/backup', { path: absolute(rest[0], context) }));
+      return show(await (await running(context)).call('POST', '/v1/store/backup', { path: absolute(rest[0], context) }));
     case 'restore':
       return show(await offline(['restore', dir, absolute(rest[0], context)], context));
     case 'verify':
@@ -59,8 +62,22 @@ export async function runStore(args: readonly string[], context: CliContext): Pr
   }
 }
 
+async function ask(context: CliContext): Promise<unknown> {
+  return (await running(context)).call('GET', '/v1/store/status');
+}
+
+/** NOTE: the daemon isn't started for it: where there is no store yet, a question would make one. */
+async function running(context: CliContext): Promise<ApiClient> {
+  const client = await context.daemonIfRunning();
+  if (client !== null) return client;
+  throw new AppError({
+    code: 'WIRE_NO_DAEMON', message: 'no daemon runs here, and the store is asked through it',
+    hint: 'start it (sudo systemctl start flotilla, or sudo flotilla daemon); for the store of one that is stopped: flotilla store verify, or backup --stopped',
+  });
+}
+
 async function members(args: readonly string[], context: CliContext): Promise<unknown> {
-  const client = await context.daemon();
+  const client = await running(context);
   const [kind, memberId, byMemberId] = args;
   if (kind === undefined) {
     const status = await client.call('GET', '/v1/store/status');
@@ -73,7 +90,7 @@ async function members(args: readonly string[], context: CliContext): Promise<un
 /** NOTE: the answer of `lock` is the one place where its key can be read. */
 async function keys(kind: string | undefined, context: CliContext): Promise<unknown> {
   if (kind !== 'rotate' && kind !== 'lock' && kind !== 'unlock') throw new AppError({ code: 'CLI_USAGE', message: `keys ${kind ?? ''}: rotate, lock or unlock`, hint: 'flotilla store --help' });
-  return (await context.daemon()).call('POST', `/v1/store/keys/${kind}`);
+  return (await running(context)).call('POST', `/v1/store/keys/${kind}`);
 }
 
 /** The executable beside the command's own: in the bundle, or in the sources. */

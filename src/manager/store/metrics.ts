@@ -27,7 +27,7 @@ export class Histogram {
 
 export type HistogramReading = { readonly count: number; readonly sum: number; readonly max: number; readonly buckets: readonly { readonly below: number; readonly count: number }[] };
 
-/** What a member counts and measures. Times in microseconds. */
+/** What a member counts and measures; the unit stands in the name. What its queues hold now is in gauges.ts. */
 export class StoreMetrics {
   readonly syncUs: Histogram = new Histogram();
   readonly commitUs: Histogram = new Histogram();
@@ -40,15 +40,12 @@ export class StoreMetrics {
   snapshotsMade = 0;
   snapshotsSent = 0;
   snapshotsInstalled = 0;
-  snapshotBytes = 0;
-  snapshotTimeMs = 0;
 
   read(): MetricsReading {
     return {
       syncUs: this.syncUs.read(), commitUs: this.commitUs.read(), applyUs: this.applyUs.read(), stallMs: this.stallMs.read(), batchEntries: this.batchEntries.read(),
       leaderChanges: this.leaderChanges, proposals: this.proposals, proposalsUnknown: this.proposalsUnknown,
       snapshotsMade: this.snapshotsMade, snapshotsSent: this.snapshotsSent, snapshotsInstalled: this.snapshotsInstalled,
-      snapshotBytes: this.snapshotBytes, snapshotTimeMs: this.snapshotTimeMs,
     };
   }
 }
@@ -65,6 +62,4 @@ export type MetricsReading = {
   readonly snapshotsMade: number;
   readonly snapshotsSent: number;
   readonly snapshotsInstalled: number;
-  readonly snapshotBytes: number;
-  readonly snapshotTimeMs: number;
 };

@@ -41,6 +41,8 @@ export type Recovered = {
   readonly entries: readonly LogRecord[];
   readonly before: SnapshotMeta | null;
   readonly snapshot: SnapshotMeta | null;
+  /** Of the file of `snapshot`; 0 where there is none. */
+  readonly snapshotBytes: number;
   readonly state: StoreState;
   readonly batchBytesMax: number;
 };

@@ -17,6 +17,7 @@ import { SnapshotMaker } from './snapshot-maker.ts';
 import { SnapshotTransfers } from './snapshot-transfers.ts';
 import { Spare } from './spare.ts';
 import type { Commit, Leadership } from './store.ts';
+import { removedMax } from './store-state.ts';
 import type { StoreState } from './store-state.ts';
 
 /**
@@ -51,7 +52,7 @@ export class StoreNode {
     this.#core = new RaftCore({
       id: options.memberId, clusterId: options.clusterId, storage: this.#log, random: env.random, hardState: recovered.hardState, isCommitHeld: true,
       conf: recovered.state.conf, applied: recovered.state.view.revision, removed: recovered.state.removed,
-      limits: { electionTicks: options.limits.electionTicks, inflightMessagesMax: options.limits.appendsUnderWayMax, ...options.raftLimits },
+      limits: { removedMax, electionTicks: options.limits.electionTicks, inflightMessagesMax: options.limits.appendsUnderWayMax, ...options.raftLimits },
       ...(options.raftMutations === undefined ? {} : { mutations: options.raftMutations }),
     });
     const host: NodeHost = {
@@ -77,7 +78,7 @@ export class StoreNode {
       },
       indexesInUse: () => this.#transfers.indexesInUse(),
     });
-    this.#transfers = new SnapshotTransfers(host, { makeNew: (done, isAnew) => this.#maker.request(done, isAnew), install: (meta, state) => this.#ready.offerInstall(meta, state) });
+    this.#transfers = new SnapshotTransfers(host, { makeNew: (done, isAnew) => this.#maker.request(done, isAnew), install: (meta, state, sizeBytes) => this.#ready.offerInstall(meta, state, sizeBytes) });
     this.#ready = new ReadyHandler({
       host, log: this.#log, addresses, persister: this.#persister, proposals: this.proposals, notice: new CommitNotice(host, this.proposals.takeForeign),
       reads: this.reads, membership: this.membership, maker: this.#maker, transfers: this.#transfers, guard: (run) => this.#guard(run),
@@ -112,6 +113,18 @@ export class StoreNode {
 
   get snapshots(): SnapshotMaker {
     return this.#maker;
+  }
+
+  get writesQueued(): number {
+    return this.#persister.queuedCount;
+  }
+
+  get applyQueued(): number {
+    return this.#ready.applyQueued;
+  }
+
+  get snapshotsSending(): number {
+    return this.#transfers.sendingCount;
   }
 
   get isStopped(): boolean {

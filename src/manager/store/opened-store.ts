@@ -5,6 +5,8 @@ import type { View } from '../../cluster/state/view.ts';
 import type { Change, Outcome } from '../../model/entry.ts';
 import type { MemberId } from '../../raft/types.ts';
 import type { CallAnswer, MemberCall } from './host-messages.ts';
+import { nearLimits, readGauges } from './gauges.ts';
+import type { Gauges } from './gauges.ts';
 import { clusterKey } from './identity.ts';
 import type { Identity } from './identity.ts';
 import type { KeyRotation } from './key-rotation.ts';
@@ -113,14 +115,14 @@ export class OpenedStore implements ClusterStore {
         isReachable: id === identity.memberId || (reachable.get(id)?.isRecentActive ?? id === core.leader),
         matchIndex: id === identity.memberId ? core.lastIndex : (reachable.get(id)?.match ?? 0),
       })),
-      alarms: [...node.alarms, ...warningsOf(conf.voters), ...keyWarnings(rotation)],
+      alarms: [...node.alarms, ...warningsOf(conf.voters), ...keyWarnings(rotation), ...nearLimits(node, this.#gauges(), this.#options.limits)],
     };
   };
 
   /** The level that every voter supports: what a newer version may write into the log. */
   readonly featureLevel = (): number => featureLevelOf(this.#options.node.state);
 
-  readonly metrics = (): MetricsReading => this.#options.node.metrics.read();
+  readonly metrics = (): MetricsReading & Gauges => ({ ...this.#options.node.metrics.read(), ...this.#gauges() });
 
   readonly identity = (): Identity => this.#options.identity;
 
@@ -172,6 +174,10 @@ export class OpenedStore implements ClusterStore {
   readonly unlockKeys = (): void => this.#options.rotation.unlock();
 
   readonly isAutolocked = (): boolean => this.#options.rotation.isAutolocked;
+
+  #gauges(): Gauges {
+    return readGauges(this.#options.node, this.#options.clock.nowMs());
+  }
 
   get node(): StoreNode {
     return this.#options.node;

@@ -55,6 +55,10 @@ export class Proposals {
     return true;
   };
 
+  get queuedCount(): number {
+    return this.#queue.length;
+  }
+
   get pendingCount(): number {
     return this.#pending.size;
   }

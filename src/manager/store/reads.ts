@@ -26,6 +26,10 @@ export class Reads {
     this.#context = Math.floor(host.env.random.float() * 2 ** 48);
   }
 
+  get pendingCount(): number {
+    return this.#waiting.length + [...this.#rounds.values()].reduce((sum, round) => sum + round.dones.length, 0);
+  }
+
   read(done: ReadDone): void {
     if (this.#host.mutations.has('host-local-read')) {
       done(null);

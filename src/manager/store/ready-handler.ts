@@ -33,6 +33,8 @@ export type ReadyHandlerOptions = {
   readonly guard: (run: () => void) => void;
 };
 
+type Installing = { readonly meta: SnapshotMeta; readonly state: StoreState; readonly sizeBytes: number };
+
 /**
  * Does what the core asks for: hands messages to the peers, entries to the log's writer, and what is committed to the state machine. It owns
  * what comes of that: the applied state, and what the core last said of leader and term.
@@ -47,7 +49,7 @@ export class ReadyHandler {
   #term: number;
   #applyQueue: LogRecord[] = [];
   readonly #durablyRemoved: Set<MemberId>;
-  #installing: { readonly meta: SnapshotMeta; readonly state: StoreState } | null = null;
+  #installing: Installing | null = null;
   #isPumping = false;
   #isApplyPlanned = false;
   #isStopped = false;
@@ -71,6 +73,10 @@ export class ReadyHandler {
 
   get term(): number {
     return this.#term;
+  }
+
+  get applyQueued(): number {
+    return this.#applyQueue.length;
   }
 
   get leadership(): Leadership {
@@ -104,8 +110,8 @@ export class ReadyHandler {
   }
 
   /** A whole snapshot of the leader is on disk: the core decides whether it is of use. */
-  offerInstall(meta: SnapshotMeta, state: StoreState): void {
-    this.#installing = { meta, state };
+  offerInstall(meta: SnapshotMeta, state: StoreState, sizeBytes: number): void {
+    this.#installing = { meta, state, sizeBytes };
   }
 
   #pumpAll(): void {
@@ -147,7 +153,7 @@ export class ReadyHandler {
     if (isSentEarly) for (const message of job.messagesAfterPersist) this.#host.send(message.to, { kind: 'raft', message });
     if (mutations.has('host-persist-reported-early')) this.#host.core.persisted(job.id);
     this.#options.persister.addJob(job, () => {
-      if (installing !== null) this.#install(installing.meta, installing.state);
+      if (installing !== null) this.#install(installing);
       if (!isSentEarly) for (const message of job.messagesAfterPersist) this.#host.send(message.to, { kind: 'raft', message });
       this.#host.core.persisted(job.id);
     });
@@ -232,7 +238,7 @@ export class ReadyHandler {
     for (const listener of this.#commitListeners) listener(commit);
   }
 
-  #install(meta: SnapshotMeta, state: StoreState): void {
+  #install({ meta, state, sizeBytes }: Installing): void {
     const before = this.#state.view;
     this.#installing = null;
     this.#state = state;
@@ -240,7 +246,7 @@ export class ReadyHandler {
     this.#applyQueue = this.#applyQueue.filter((entry) => entry.index > meta.index);
     this.#host.metrics.snapshotsInstalled += 1;
     this.#noteRemovals();
-    this.#options.maker.installed(meta);
+    this.#options.maker.installed(meta, sizeBytes);
     this.#host.env.transport.setPeers(this.#options.addresses.of(this.#state));
     this.#options.proposals.installed();
     this.#options.reads.applied();

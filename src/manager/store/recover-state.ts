@@ -39,16 +39,17 @@ export function recoverState(options: {
   const { term, vote, commit } = replayed.hardState;
   const recovered: Recovered = {
     hardState: { term, vote: vote === '' ? null : vote, commit },
-    entries, before, snapshot, state: loaded?.state ?? emptyState(options.firstConf), batchBytesMax: options.batchBytesMax,
+    entries, before, snapshot, snapshotBytes: loaded?.sizeBytes ?? 0, state: loaded?.state ?? emptyState(options.firstConf), batchBytesMax: options.batchBytesMax,
   };
   const last = entries.at(-1)?.index ?? snapshot?.index ?? 0;
   if (commit > last) throw damaged(`entry ${commit} was committed, and the log ends at ${last}`);
   return { recovered, notes };
 }
 
+type Loaded = { readonly state: StoreState; readonly sizeBytes: number };
 type Options = Parameters<typeof recoverState>[0];
 
-function loadNewest(options: Options, replayed: ReplayedLog, notes: string[]): { readonly state: StoreState } | null {
+function loadNewest(options: Options, replayed: ReplayedLog, notes: string[]): Loaded | null {
   const first = replayed.entries[0]?.index;
   for (const marker of replayed.markers.toReversed()) {
     const isNewest = marker === replayed.markers.at(-1);
@@ -56,7 +57,7 @@ function loadNewest(options: Options, replayed: ReplayedLog, notes: string[]): {
     // Without the newest, the log must reach from the older one to at least where the newest was.
     if (!isNewest && (replayed.entries.at(-1)?.index ?? 0) < (replayed.markers.at(-1)?.index ?? 0)) break;
     try {
-      return { state: loadOne(options, marker) };
+      return loadOne(options, marker);
     } catch (error) {
       if (!isAppError(error, 'MANAGER_SNAPSHOT_DAMAGED') && !isAppError(error, 'OS_DISK_MISSING')) throw error;
       notes.push(`snapshot ${marker.index}: ${error.message}`);
@@ -70,14 +71,14 @@ function loadNewest(options: Options, replayed: ReplayedLog, notes: string[]): {
   });
 }
 
-function loadOne(options: Options, marker: LogMarker): StoreState {
+function loadOne(options: Options, marker: LogMarker): Loaded {
   const head = options.storage.headOf(marker.index, marker.term);
   if (head.clusterId !== options.clusterId) {
     throw new AppError({ code: 'MANAGER_WAL_FOREIGN', message: `snapshot ${marker.index} belongs to cluster ${head.clusterId}, this is ${options.clusterId}`, hint: 'put the right data directory back' });
   }
   const decoder = new StateDecoder({ meta: head.meta, index: head.index, term: head.term, featureLevelMax: options.featureLevelMax });
-  options.storage.loadSnapshot(marker.index, marker.term, (content) => decoder.take(content));
-  return decoder.finish();
+  const { sizeBytes } = options.storage.loadSnapshot(marker.index, marker.term, (content) => decoder.take(content));
+  return { state: decoder.finish(), sizeBytes };
 }
 
 function damaged(what: string): AppError {

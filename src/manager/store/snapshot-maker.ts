@@ -35,8 +35,9 @@ export class SnapshotMaker {
   #older: SnapshotMeta | null;
   #entriesSince = 0;
   #bytesSince = 0;
-  /** Size of the newest one that this process made; 0 where none. */
-  #newestBytes = 0;
+  /** Size of the newest one, and the time of the state in it; null where there is none. */
+  #newestBytes: number;
+  #newestTimeMs: number | null;
   #isRunning = false;
   #isStopped = false;
   #notBeforeMs = 0;
@@ -49,14 +50,31 @@ export class SnapshotMaker {
     this.#host = host;
     this.#options = options;
     this.#newest = options.snapshot;
+    const { recovered } = host.options;
+    this.#newestBytes = recovered.snapshotBytes;
+    this.#newestTimeMs = options.snapshot === null ? null : recovered.state.view.timeMs;
     this.#older = options.older?.index === options.snapshot?.index ? null : options.older;
     this.#notBeforeMs = host.env.clock.monotonicMs() + host.options.limits.snapshotDelayMs;
-    const applied = host.options.recovered.state.view.revision;
-    this.#entriesSince = applied - (options.snapshot?.index ?? 0);
   }
 
   get newest(): SnapshotMeta | null {
     return this.#newest;
+  }
+
+  get newestBytes(): number {
+    return this.#newestBytes;
+  }
+
+  get newestTimeMs(): number | null {
+    return this.#newestTimeMs;
+  }
+
+  get entriesSince(): number {
+    return this.#entriesSince;
+  }
+
+  get bytesSince(): number {
+    return this.#bytesSince;
   }
 
   count(entryBytes: number): void {
@@ -85,8 +103,10 @@ export class SnapshotMaker {
   }
 
   /** A snapshot of the leader replaced log and state. */
-  installed(meta: SnapshotMeta): void {
+  installed(meta: SnapshotMeta, sizeBytes: number): void {
     this.#newest = meta;
+    this.#newestBytes = sizeBytes;
+    this.#newestTimeMs = this.#host.state().view.timeMs;
     this.#older = null;
     this.#entriesSince = 0;
     this.#bytesSince = 0;
@@ -117,7 +137,7 @@ export class SnapshotMaker {
       // NOTE: what is written must be the state at the head's index, whatever was applied meanwhile.
       const view = isApart ? this.#host.state().view : state.view;
       if (this.#isOver(error)) return;
-      this.#writeNext(encodeContent(view, sliceBytes), (info) => this.#written(meta, info, startMs));
+      this.#writeNext(encodeContent(view, sliceBytes), (info) => this.#written({ meta, info, startMs, timeMs: state.view.timeMs }));
     });
   }
 
@@ -135,8 +155,9 @@ export class SnapshotMaker {
     });
   }
 
-  #written(meta: SnapshotMeta, info: SnapshotInfo, startMs: number): void {
+  #written(made: { readonly meta: SnapshotMeta; readonly info: SnapshotInfo; readonly startMs: number; readonly timeMs: number }): void {
     const { metrics, env } = this.#host;
+    const { meta, info, startMs } = made;
     // A snapshot of the leader that was installed meanwhile is newer: then this one is of no use.
     if (this.#newest !== null && this.#newest.index >= meta.index) {
       this.#finish(null);
@@ -151,9 +172,8 @@ export class SnapshotMaker {
       this.#older = this.#newest;
       this.#newest = meta;
       this.#newestBytes = info.sizeBytes;
+      this.#newestTimeMs = made.timeMs;
       metrics.snapshotsMade += 1;
-      metrics.snapshotBytes = info.sizeBytes;
-      metrics.snapshotTimeMs = env.clock.nowMs();
       env.log.info('store.snapshot', { index: meta.index, sizeBytes: info.sizeBytes, tookMs: env.clock.monotonicMs() - startMs });
       const { log } = this.#options;
       log.setSnapshot(meta);

@@ -11,7 +11,7 @@ export type TransferOptions = {
   /** Makes a new snapshot of the own state; `isAnew`: also of the same state as the last. */
   readonly makeNew: (done: () => void, isAnew: boolean) => void;
   /** The bytes of this snapshot are on disk and read; the core is asked next. */
-  readonly install: (meta: SnapshotMeta, state: StoreState) => void;
+  readonly install: (meta: SnapshotMeta, state: StoreState, sizeBytes: number) => void;
 };
 
 type Sending = { readonly offer: SnapshotOffer | null; readonly message: Snapshot; progressMs: number; offeredMs: number };
@@ -45,6 +45,10 @@ export class SnapshotTransfers {
   constructor(host: NodeHost, options: TransferOptions) {
     this.#host = host;
     this.#options = options;
+  }
+
+  get sendingCount(): number {
+    return this.#sending.size;
   }
 
   indexesInUse(): readonly number[] {
@@ -248,7 +252,7 @@ export class SnapshotTransfers {
       }
       this.#receiving = null;
       const { meta } = receiving.offer.message;
-      this.#options.install(meta, receiving.decoder.finish());
+      this.#options.install(meta, receiving.decoder.finish(), answer.info.sizeBytes);
       this.#host.core.step(receiving.offer.message);
       this.#host.send(receiving.from, { kind: 'snapshot-end', index: meta.index, term: meta.term, isInstalled: true });
       this.#host.pump();

@@ -38,13 +38,15 @@ export type StoreLimits = {
   /** A learner at most so many entries behind becomes a voter. */
   readonly promoteEntriesMax: number;
   readonly votersMax: number;
+  /** What the whole state is meant to have at most, as a snapshot; near it there is an alarm. */
+  readonly stateBytesMax: number;
 };
 
 export const clusterLimits: StoreLimits = {
   tickMs: 100, electionTicks: 17, snapshotEntries: 10_000, snapshotBytes: 64 * 1024 * 1024, snapshotDelayMs: 5000, trailingEntries: 5_000, trailingBytes: 16 * 1024 * 1024,
   segmentSizeBytes: 64 * 1024 * 1024,
   proposalTimeoutMs: 10_000, appendsUnderWayMax: 2, proposalsMax: 20_000, watchCommitsMax: 256, applyEntriesMax: 256, snapshotWindow: 8, snapshotProgressMs: 15_000,
-  promoteEntriesMax: 100, votersMax: 7,
+  promoteEntriesMax: 100, votersMax: 7, stateBytesMax: 512 * 1024 * 1024,
 };
 
 /** One voter, few changes: less memory and disk. */

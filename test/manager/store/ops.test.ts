@@ -192,3 +192,33 @@ test('verify reads everything and says what is there', async () => {
   writeFileSync(join(log, name), bytes);
   expect(() => verifyStopped(join(root, 'a'), null)).toThrow(/damaged at byte/);
 });
+
+describe('a directory that holds no store', () => {
+  const operations = [
+    ['verify', (dir: string) => verifyStopped(dir, null)], ['backup', (dir: string) => backupStopped(dir, join(root, 'file'), null)],
+    ['recover', (dir: string) => recoverFromLostQuorum(dir, null)], ['rejoin', (dir: string) => setAsideForRejoin(dir)],
+  ] as const;
+
+  test.for(operations)('%s refuses it by code and writes nothing, whether it exists or not', ([, operate]) => {
+    mkdirSync(join(root, 'other'));
+    writeFileSync(join(root, 'other', 'notes'), 'mine');
+    for (const name of ['none', 'other', 'deep/below/none']) expect(() => operate(join(root, name))).toThrow(expect.objectContaining({ code: 'MANAGER_STORE_MISSING' }));
+    expect(readdirSync(root, { recursive: true }).map(String).sort()).toEqual(['other', 'other/notes']);
+  });
+
+  test('restore writes nothing where the backup cannot be read', () => {
+    writeFileSync(join(root, 'damaged'), 'no backup');
+    expect(() => restoreBackup({ dir: join(root, 'new'), path: join(root, 'none'), random })).toThrow(expect.objectContaining({ code: 'OS_DISK_MISSING' }));
+    expect(() => restoreBackup({ dir: join(root, 'new'), path: join(root, 'damaged'), random })).toThrow(expect.objectContaining({ code: 'MANAGER_SNAPSHOT_DAMAGED' }));
+    expect(readdirSync(root)).toEqual(['damaged']);
+  });
+
+  test('a store that lost its identity or its keys is damaged, not missing', async () => {
+    const store = await open('a');
+    await store.close();
+    for (const name of ['keys.json', 'identity.json']) {
+      rmSync(join(root, 'a', name));
+      expect(() => verifyStopped(join(root, 'a'), null)).toThrow(expect.objectContaining({ code: 'MANAGER_STORE_DAMAGED' }));
+    }
+  });
+});

@@ -20,7 +20,7 @@ import type { JobRunner, StorageAnswer, StorageJob } from '../storage.ts';
 import { appliedIndex, featureLevelOf } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { beginFrom, writeState } from './begin-from.ts';
-import { readStoppedStore, storageOptionsOf } from './stopped-store.ts';
+import { lockStore, readStoppedStore, storageOptionsOf } from './stopped-store.ts';
 
 export type BackupReport = { readonly path: string; readonly clusterId: string; readonly revision: number; readonly sizeBytes: number; readonly sha256: string };
 
@@ -71,7 +71,7 @@ function headOf(clusterId: string, state: StoreState): SnapshotHead {
 
 /** The backup of a manager that does not run. Errors: as `backupRunning`, OS_DATA_DIR_LOCKED where it does. */
 export function backupStopped(dir: string, path: string, unlockKey: Secret | null): BackupReport {
-  const unlock = lockDataDir(dir);
+  const unlock = lockStore(dir);
   try {
     const { identity, state } = readStoppedStore(dir, unlockKey);
     const head = headOf(clusterKey(identity), state);

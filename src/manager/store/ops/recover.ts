@@ -1,6 +1,5 @@
 import { AppError } from '../../../base/app-error.ts';
 import type { Secret } from '../../../base/secret.ts';
-import { lockDataDir } from '../../../os/data-dir-lock.ts';
 import { realDisk } from '../../../os/disk.ts';
 import { emptyConf } from '../../../raft/log-storage.ts';
 import type { MemberId } from '../../../raft/types.ts';
@@ -10,7 +9,7 @@ import type { Identity } from '../identity.ts';
 import { memberIds, appliedIndex } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { beginFrom } from './begin-from.ts';
-import { readStoppedStore, storageOptionsOf } from './stopped-store.ts';
+import { lockStore, readStoppedStore, storageOptionsOf, storeNames } from './stopped-store.ts';
 
 export type RecoverReport = {
   readonly identity: Identity;
@@ -30,7 +29,7 @@ const formerMax = 1000;
  * join again under new ids, as learners first. The old log stays beside, under another name. Safe to repeat after a crash.
  */
 export function recoverFromLostQuorum(dir: string, unlockKey: Secret | null): RecoverReport {
-  const unlock = lockDataDir(dir);
+  const unlock = lockStore(dir);
   try {
     finishSwap(dir);
     const stopped = readStoppedStore(dir, unlockKey);
@@ -61,10 +60,9 @@ export function recoverFromLostQuorum(dir: string, unlockKey: Secret | null): Re
 
 /** Puts the data of a member aside, and what an interrupted recovery left, so that it can join its cluster again under a new id. Answers where they are. */
 export function setAsideForRejoin(dir: string): string {
-  const unlock = lockDataDir(dir);
+  const unlock = lockStore(dir);
   try {
-    const names = realDisk.list(dir).filter((name) => ['log', 'snapshots', 'identity.json', 'keys.json', intentName, 'next'].includes(name));
-    if (names.length === 0) throw new AppError({ code: 'MANAGER_STORE_DAMAGED', message: `${dir} holds no store`, hint: 'name the data directory of a manager' });
+    const names = realDisk.list(dir).filter((name) => storeNames.includes(name));
     let number = 1;
     while (realDisk.exists(`${dir}/set-aside-${number}`)) number += 1;
     const target = `${dir}/set-aside-${number}`;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { AppError } from '../../../base/app-error.ts';
+import { AppError, isAppError } from '../../../base/app-error.ts';
 import type { Secret } from '../../../base/secret.ts';
+import { lockDataDir } from '../../../os/data-dir-lock.ts';
 import { realDisk } from '../../../os/disk.ts';
 import { applyChange, decodeConfEntry } from '../../../raft/conf-change.ts';
 import { emptyConf } from '../../../raft/log-storage.ts';
@@ -34,12 +35,33 @@ export type StoppedStore = {
   readonly segmentCount: number;
 };
 
-/** Reads the store of a stopped member without changing it; the caller holds its lock. Errors: as `openStore`, MANAGER_STORE_DAMAGED where there is none. */
+/** What is left of a store, however damaged. */
+export const storeNames: readonly string[] = ['identity.json', 'keys.json', 'log', 'snapshots', 'recover.json', 'next'];
+
+/**
+ * Takes the lock of the store in `dir`, which must be there: nothing is made where a path was mistyped. Errors: MANAGER_STORE_MISSING, OS_DATA_DIR_LOCKED.
+ */
+export function lockStore(dir: string): () => void {
+  const names = namesIn(dir);
+  if (!names?.some((name) => storeNames.includes(name))) {
+    throw new AppError({ code: 'MANAGER_STORE_MISSING', message: `${dir} ${names === null ? 'does not exist' : 'holds no store'}`, hint: 'name the data directory of a manager, the one that holds identity.json: --dir DIR' });
+  }
+  return lockDataDir(dir);
+}
+
+function namesIn(dir: string): readonly string[] | null {
+  try {
+    return realDisk.list(dir);
+  } catch (error) {
+    if (isAppError(error, 'OS_DISK_MISSING')) return null;
+    throw error;
+  }
+}
+
+/** Reads the store of a stopped member without changing it; the caller holds its lock. Errors: as `openStore`, MANAGER_STORE_MISSING. */
 export function readStoppedStore(dir: string, unlockKey: Secret | null): StoppedStore {
   const identity = readIdentity(realDisk, dir);
-  if (identity === null || readKeyFile(realDisk, dir) === null) {
-    throw new AppError({ code: 'MANAGER_STORE_DAMAGED', message: `${dir} holds no store`, hint: 'name the data directory of a manager: the one that holds identity.json' });
-  }
+  if (identity === null || readKeyFile(realDisk, dir) === null) throw new AppError({ code: 'MANAGER_STORE_DAMAGED', message: `${dir} holds no ${identity === null ? 'identity.json' : 'keys.json'}`, hint: 'put the file back, or let this member join again: flotilla store recover --rejoin' });
   const keys = openKeys({ disk: realDisk, dir, unlockKey, randomBytes });
   const storageOptions = storageOptionsOf(dir, identity, keys);
   const { batches, notes, segmentCount } = Wal.inspect({ ...storageOptions, dir: logDir(dir) });

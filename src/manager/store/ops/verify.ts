@@ -1,11 +1,10 @@
 import { AppError } from '../../../base/app-error.ts';
 import type { Secret } from '../../../base/secret.ts';
-import { lockDataDir } from '../../../os/data-dir-lock.ts';
 import { realDisk } from '../../../os/disk.ts';
 import { SnapshotDir } from '../snapshot-file.ts';
 import { snapshotDir } from '../storage.ts';
 import { appliedIndex } from '../store-state.ts';
-import { readStoppedStore } from './stopped-store.ts';
+import { lockStore, readStoppedStore } from './stopped-store.ts';
 
 export type VerifyReport = {
   readonly clusterId: string;
@@ -25,7 +24,7 @@ export type VerifyReport = {
 
 /** Reads every byte of the store of a stopped manager, and checks it. Changes nothing. Errors: as `openStore`: what would keep it from starting. */
 export function verifyStopped(dir: string, unlockKey: Secret | null): VerifyReport {
-  const unlock = lockDataDir(dir);
+  const unlock = lockStore(dir);
   try {
     const { identity, keys, storageOptions, recovered, state, notes, segmentCount } = readStoppedStore(dir, unlockKey);
     const files = new SnapshotDir({ ...storageOptions, dir: snapshotDir(dir), keys: keys.dataKeys, chunkBytes: storageOptions.snapshotChunkBytes });
