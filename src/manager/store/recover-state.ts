@@ -12,7 +12,7 @@ import type { StoreState } from './store-state.ts';
 
 /**
  * Puts together what a member knows from its log and snapshots. The newest snapshot that the log names is loaded; where its file is
- * damaged, the one before it, if the log still holds everything after that. Errors: MANAGER_SNAPSHOT_DAMAGED, MANAGER_WAL_DAMAGED, MANAGER_WAL_FOREIGN.
+ * damaged, the one before it, if the log still holds everything after that. Errors: MANAGER_SNAPSHOT_DAMAGED, MANAGER_WAL_DAMAGED, MANAGER_WAL_FOREIGN, MANAGER_FEATURE_LEVEL.
  */
 export function recoverState(options: {
   readonly storage: Storage;

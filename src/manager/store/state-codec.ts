@@ -62,14 +62,14 @@ export class StateDecoder {
   readonly #requests: { readonly sequence: number; readonly requestId: string; readonly outcome: Outcome }[] = [];
   #rest = '';
 
-  /** Errors: MANAGER_WAL_FOREIGN where the snapshot needs a newer version. */
+  /** Errors: MANAGER_FEATURE_LEVEL where the snapshot needs a newer version, MANAGER_WAL_FOREIGN for a format of its own. */
   constructor(options: { readonly meta: string; readonly index: number; readonly term: number; readonly featureLevelMax: number }) {
     this.#meta = parseMeta(options.meta);
     this.#index = options.index;
     this.#term = options.term;
     if (this.#meta.featureLevel > options.featureLevelMax) {
       throw new AppError({
-        code: 'MANAGER_WAL_FOREIGN',
+        code: 'MANAGER_FEATURE_LEVEL',
         message: `the state is of feature level ${this.#meta.featureLevel}, this version supports ${options.featureLevelMax}`,
         hint: 'start a version of Flotilla at least as new as the one that wrote it',
       });
