@@ -160,6 +160,33 @@ describe('up', () => {
     expect(world.show()).toBe('db-1 running/running');
   });
 
+  test('a container_name that is taken says who has it and how it is had', () => {
+    const named = service({ container_name: 'the-one' });
+    const world = new World();
+    world.up(deployment({ old: named, other: service() }));
+    world.settle();
+    const refusalOf = (next: ReturnType<typeof deployment>): unknown[] => world.up(next).diagnostics.filter((one) => one.severity === 'error').map((one) => [one.code, one.path, one.message, one.hint]);
+    expect(refusalOf(deployment({ new: named, other: service() }))).toEqual([[
+      'CLUSTER_NAME_IN_USE', 'services.new.container_name', 'service new: the container name the-one is taken by a container of service old, which the file no longer has',
+      expect.stringContaining('--remove-orphans'),
+    ]]);
+    expect(refusalOf(deployment({ old: service(), new: named }))).toEqual([['CLUSTER_NAME_IN_USE', 'services.new.container_name', expect.stringContaining('service old of this application'), expect.stringContaining('flotilla compose up -d --no-deps old')]]);
+    expect(refusalOf(deployment({ new: named }, { name: 'rival' }))).toEqual([['CLUSTER_NAME_IN_USE', 'services.new.container_name', expect.stringContaining('service old of application shop'), expect.stringContaining('flotilla compose -p shop down old')]]);
+    expect(world.show()).toBe('other-1 running/running\nthe-one running/running');
+  });
+
+  test('a service that was renamed takes its container_name along, once the old one is gone', () => {
+    const named = service({ container_name: 'the-one' });
+    const world = new World();
+    world.up(deployment({ old: named }));
+    world.settle();
+    const before = world.log.length;
+    world.up(deployment({ new: named }, { options: { removeOrphans: true } }));
+    world.settle();
+    expect(allOf(world.view, 'task').map((one) => `${one.containerName} ${one.serviceName} ${one.status.state}`)).toEqual(['the-one new running']);
+    expect(events(world, before)).toEqual(['the-one stopped', 'the-one removed', 'the-one created', 'the-one started']);
+  });
+
   test('--no-start makes containers and starts none', () => {
     const world = deployed(stack, { options: { noStart: true } });
     expect(world.show()).toBe('db-1 stopped/prepared\nmigrate-1 stopped/prepared\nweb-1 stopped/prepared');

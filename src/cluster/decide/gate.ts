@@ -46,6 +46,7 @@ function mayBeMade({ project, service, task, tasks }: Scene): readonly string[] 
   if (!task.isAllocated || task.nodeId === null) return null;
   // A predecessor on its way out still has the name.
   if (tasks.some((other) => other.id !== task.id && other.slot === task.slot)) return null;
+  if (service.spec.container_name !== undefined && isNameHeld(project, task)) return null;
   const joins: string[] = [];
   for (const { serviceName, mustRun } of namespaceServices(service.spec)) {
     const owner = namespaceOwner(project, serviceName, task);
@@ -56,6 +57,11 @@ function mayBeMade({ project, service, task, tasks }: Scene): readonly string[] 
     joins.push(owner.containerId);
   }
   return joins;
+}
+
+/** By a container of another service, one that the file no longer has: `up --remove-orphans` after a service was renamed. */
+function isNameHeld(project: ProjectGraph, task: TaskObject): boolean {
+  return [...project.tasks.values()].some((tasks) => tasks.some((other) => other.id !== task.id && other.containerName === task.containerName));
 }
 
 function namespaceOwner(project: ProjectGraph, serviceName: string, task: TaskObject): TaskObject | null {

@@ -2,7 +2,7 @@ import { sortDiagnostics, type Diagnostic } from '../../base/diagnostic.ts';
 import { sha256Hex } from '../../base/sha256.ts';
 import type { Deployment } from '../../model/deployment.ts';
 import type { Change } from '../../model/entry.ts';
-import type { ServiceObject, ServiceRefs } from '../../model/objects.ts';
+import type { ServiceObject, ServiceRefs, TaskObject } from '../../model/objects.ts';
 import type { Service } from '../../model/project.ts';
 import { refuse } from '../lower/refuse.ts';
 import { allOf, get, servicesOfProject, tasksOfService, type View } from '../state/view.ts';
@@ -150,12 +150,26 @@ function checkNames(view: View, deployment: Deployment, chosen: readonly (readon
     const replicas = replicasOf(name, spec, options);
     if (replicas > 1) found.push(problem({ code: 'CLUSTER_SCALE_REFUSED', message: `service ${name}: ${replicas} containers can't all have the name ${containerName}`, hint: 'remove container_name, or run one container', path }));
     const rival = seen.get(containerName);
-    if (rival !== undefined) found.push(problem({ code: 'CLUSTER_NAME_IN_USE', message: `services ${rival} and ${name} have the same container_name ${containerName}`, hint: 'give each another name', path }));
+    if (rival !== undefined) found.push(problem({ code: 'CLUSTER_NAME_IN_USE', message: `services ${rival} and ${name} have the same container_name ${containerName}`, hint: 'container names are one to a node: give each service another', path }));
     seen.set(containerName, name);
     const holder = tasks.find((task) => task.containerName === containerName && (task.projectName !== project.name || task.serviceName !== name));
-    if (holder !== undefined) found.push(problem({ code: 'CLUSTER_NAME_IN_USE', message: `service ${name}: the name ${containerName} belongs to service ${holder.serviceName} of ${holder.projectName}`, hint: 'choose another container_name, or remove what has it', path }));
+    if (holder !== undefined) found.push(...nameTaken(deployment, { name, containerName, path, holder }));
   }
   return found;
+}
+
+/** Nothing where the holder goes by the same command: the name passes on (gate.ts). */
+function nameTaken({ project, options, disabledServices = [] }: Deployment, { name, containerName, path, holder }: { readonly name: string; readonly containerName: string; readonly path: string; readonly holder: TaskObject }): Diagnostic[] {
+  const isOurs = holder.projectName === project.name;
+  const isOrphan = isOurs && project.services[holder.serviceName] === undefined && !disabledServices.includes(holder.serviceName);
+  if (isOrphan && options.removeOrphans) return [];
+  const owner = isOrphan ? `service ${holder.serviceName}, which the file no longer has` : isOurs ? `service ${holder.serviceName} of this application` : `service ${holder.serviceName} of application ${holder.projectName}`;
+  const hint = isOrphan
+    ? 'if you renamed or removed that service, run the command again with --remove-orphans; else choose another container_name'
+    : isOurs
+      ? `choose another container_name; if ${holder.serviceName} has another one in the file by now, bring that up first: flotilla compose up -d --no-deps ${holder.serviceName}`
+      : `choose another container_name, or free this one: flotilla compose -p ${holder.projectName} down ${holder.serviceName}`;
+  return [problem({ code: 'CLUSTER_NAME_IN_USE', message: `service ${name}: the container name ${containerName} is taken by a container of ${owner}`, hint, path })];
 }
 
 function orphansOf(view: View, deployment: Deployment): ServiceObject[] {
