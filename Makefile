@@ -71,7 +71,7 @@ bench: build     ## ours and the peers in turn: [ONLY=name,…] [RUNS=n]
 
 .PHONY: mutations
 mutations: node_modules  ## each known mistake switched on: the suite has to catch every one (SEEDS=most seeds for each)
-	@node test/sim/mutations.ts $(SEEDS)
+	@node --stack-trace-limit=0 --single-threaded-gc --min-semi-space-size=128 --max-semi-space-size=128 test/sim/mutations.ts $(SEEDS)
 
 EPISODES ?= 50
 MANAGERS ?= 3

@@ -20,7 +20,7 @@ const failuresMax = 5;
 const pipeMs = 60_000;
 const terminalMs = 500;
 /** A seed is small and its garbage short-lived; errors are expected values here, and a failed seed is run again with its stack. */
-const workerFlags: readonly string[] = ['--stack-trace-limit=0', '--single-threaded-gc', '--min-semi-space-size=32', '--max-semi-space-size=32'];
+const workerFlags: readonly string[] = ['--stack-trace-limit=0', '--single-threaded-gc', '--min-semi-space-size=128', '--max-semi-space-size=128'];
 
 if (count === 1) replay();
 else await spread();

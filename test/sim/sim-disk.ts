@@ -81,7 +81,7 @@ export class SimDisk implements Disk {
       this.#change(dirOf(path), (names) => names.set(path, made));
     }
     if (inode === undefined) throw new AppError({ code: 'OS_DISK_MISSING', message: `cannot open ${path}: it does not exist` });
-    return this.#file(path, inode);
+    return new SimFile(this, path, inode);
   };
 
   readonly rename = (source: string, target: string): void => {
@@ -116,7 +116,9 @@ export class SimDisk implements Disk {
     this.#pendingNames = [];
     const pageBytes = this.#random.float() < 0.5 ? sectorBytes : 4096;
     const keepRate = this.#random.float();
-    const inodes = new Set([...this.#names.values(), ...this.#durableNames.values()]);
+    // NOTE: most are long durable, and chance has no say in them.
+    const inodes = new Set<Inode>();
+    for (const names of [this.#names, this.#durableNames]) for (const inode of names.values()) if (isUnsure(inode)) inodes.add(inode);
     for (const inode of inodes) this.#tear(inode, pageBytes, keepRate);
     this.#names = new Map(this.#durableNames);
   }
@@ -188,22 +190,8 @@ export class SimDisk implements Disk {
     }
   }
 
-  #file(path: string, inode: Inode): DiskFile {
-    return {
-      sizeBytes: () => inode.size,
-      read: (position, lengthBytes) => readPart(inode, position, Math.min(inode.size, position + lengthBytes)),
-      write: (position, parts) => this.#write(path, inode, position, parts),
-      truncate: (sizeBytes) => {
-        this.#call('truncate', path);
-        remember(inode, sizeBytes, inode.size);
-        cutOff(inode, sizeBytes);
-      },
-      sync: () => this.#sync(path, inode),
-      close: () => undefined,
-    };
-  }
-
-  #write(path: string, inode: Inode, position: number, parts: readonly Uint8Array[]): void {
+  /** For its files. */
+  write(path: string, inode: Inode, position: number, parts: readonly Uint8Array[]): void {
     this.#call('write', path);
     const total = parts.reduce((sum, part) => sum + part.length, 0);
     const end = position + total;
@@ -219,7 +207,13 @@ export class SimDisk implements Disk {
     inode.size = Math.max(inode.size, end);
   }
 
-  #sync(path: string, inode: Inode): void {
+  truncate(path: string, inode: Inode, sizeBytes: number): void {
+    this.#call('truncate', path);
+    remember(inode, sizeBytes, inode.size);
+    cutOff(inode, sizeBytes);
+  }
+
+  sync(path: string, inode: Inode): void {
     try {
       this.#call('sync', path);
     } catch (error) {
@@ -234,11 +228,51 @@ export class SimDisk implements Disk {
   }
 }
 
+class SimFile implements DiskFile {
+  readonly #disk: SimDisk;
+  readonly #path: string;
+  readonly #inode: Inode;
+
+  constructor(disk: SimDisk, path: string, inode: Inode) {
+    this.#disk = disk;
+    this.#path = path;
+    this.#inode = inode;
+  }
+
+  sizeBytes(): number {
+    return this.#inode.size;
+  }
+
+  read(position: number, lengthBytes: number): Uint8Array {
+    return readPart(this.#inode, position, Math.min(this.#inode.size, position + lengthBytes));
+  }
+
+  write(position: number, parts: readonly Uint8Array[]): void {
+    this.#disk.write(this.#path, this.#inode, position, parts);
+  }
+
+  truncate(sizeBytes: number): void {
+    this.#disk.truncate(this.#path, this.#inode, sizeBytes);
+  }
+
+  sync(): void {
+    this.#disk.sync(this.#path, this.#inode);
+  }
+
+  close(): void {
+    // Nothing is held open here.
+  }
+}
+
 /** A part for a reader: small ones as a copy; of large ones the file itself is handed out, and copied once it changes. */
 function readPart(inode: Inode, start: number, end: number): Uint8Array {
   if (end - start < sectorBytes) return inode.bytes.slice(start, end);
   inode.isShared = true;
   return inode.bytes.subarray(start, end);
+}
+
+function isUnsure(inode: Inode): boolean {
+  return inode.size !== inode.durableSize || inode.before.size > 0 || inode.doomed.size > 0;
 }
 
 /** Before a change: what readers hold stays as it is. */

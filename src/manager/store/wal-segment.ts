@@ -35,6 +35,10 @@ export function segmentName(id: number): string {
   return `${id.toString(16).padStart(16, '0')}.wal`;
 }
 
+export function isSegmentName(name: string): boolean {
+  return /^[0-9a-f]{16}\.wal$/.test(name);
+}
+
 function readHeader({ path, name, bytes, clusterId, memberId }: SegmentToRead): SegmentHeader {
   const header = decodeSegmentHeader(bytes.subarray(0, segmentHeaderBytes));
   if (header === undefined) {

@@ -8,7 +8,7 @@ import type { DataKeys, Sealer } from './seal.ts';
 import { encodeRecord, encodeSegmentHeader, recordAad, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
 import type { SegmentHeader } from './wal-format.ts';
 import { lastNonZero } from './wal-scan.ts';
-import { readSegment, segmentName } from './wal-segment.ts';
+import { isSegmentName, readSegment, segmentName } from './wal-segment.ts';
 import type { SegmentReader } from './wal-segment.ts';
 
 export type WalOptions = {
@@ -228,7 +228,7 @@ export class Wal {
   #recover(notes: string[], isInspection = false): Uint8Array[] {
     const { disk, dir, clusterId, memberId } = this.#options;
     const read = this.#options.readSegment ?? readSegment;
-    const names = disk.list(dir).filter((name) => /^[0-9a-f]{16}\.wal$/.test(name));
+    const names = disk.list(dir).filter(isSegmentName);
     const batches: Uint8Array[] = [];
     let isFirst = true;
     for (const name of names) {
