@@ -79,7 +79,7 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
       ...systemRoutes({ engine, net, queries, facts, storeStatus: () => store.status(), proxies: config.registries.proxies }),
       ...storeRoutes(store),
       ...imageRoutes(engine),
-      ...containerRoutes({ engine, queries, ports, removeTask: async (taskId) => void (await control.removeTask(taskId)) }),
+      ...containerRoutes({ engine, queries, ports, removeTask: control.removeTask }),
       ...projectRoutes({ control, queries, engine, clock, preflight: { engine, net, queries }, refreshHost: () => refreshHost({ agent, queries, clock, nodeId }) }),
     ],
     upgrades: [execRoute(engine, (reference) => findContainer(engine, reference).id)],

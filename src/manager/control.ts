@@ -3,7 +3,7 @@ import { refusalOf } from '../base/refusal.ts';
 import { decideDown, decideRemove, decideRestart, decideScale, decideStart, decideStop, type DownOptions, orphansLeft, type StopOptions } from '../cluster/decide/commands.ts';
 import { patch } from '../cluster/decide/draft.ts';
 import { decideStack, type StackDecision } from '../cluster/decide/stack.ts';
-import { get, servicesOfProject, type View } from '../cluster/state/view.ts';
+import { get, servicesOfProject, tasksOfService, type View } from '../cluster/state/view.ts';
 import type { Deployment } from '../model/deployment.ts';
 import type { Change } from '../model/entry.ts';
 import type { ChangeEvent, Goal } from '../model/progress.ts';
@@ -38,8 +38,8 @@ export type Control = {
   readonly down: (options: DownOptions) => Promise<ControlAnswer>;
   readonly scale: (options: { readonly projectName: string; readonly replicas: Readonly<Record<string, number>> }) => Promise<ControlAnswer>;
   readonly remove: (options: StopOptions & { readonly isStopping: boolean; readonly removeVolumes: boolean }) => Promise<ControlAnswer>;
-  /** One container goes; where its service is to run, another takes its place. */
-  readonly removeTask: (taskId: string) => Promise<void>;
+  /** One container goes; where its service is to have it, another takes its place. A stopped service goes with its last one. */
+  readonly removeTask: (taskId: string, options: { readonly volumes: boolean; readonly stopGraceMs: number | null }) => Promise<void>;
   /** Follows what comes of a change, event by event, until the goal is reached. Throws the first failures; ends early when aborted. */
   readonly progress: (options: { readonly projectName: string; readonly services: readonly string[]; readonly fromRevision: number; readonly goal: Goal; readonly signal: AbortSignal }) => AsyncIterable<ChangeEvent>;
 };
@@ -83,10 +83,15 @@ export function createControl(options: { readonly store: ClusterStore; readonly 
       const warnings = running.map((name) => ({ code: 'CLUSTER_SERVICE_RUNNING', message: `service ${name} has running containers and stays: stop it first, or use --stop` }));
       return { ...plain(changes), warnings };
     }),
-    removeTask: async (taskId) => {
+    removeTask: async (taskId, { volumes, stopGraceMs }) => {
       await planner.submit((view) => {
         const task = get(view, 'task', taskId);
-        return { changes: task === undefined || task.desired === 'removed' ? [] : [patch<'task'>(task, { desired: 'removed' })], answer: null };
+        if (task === undefined || task.desired === 'removed') return { changes: [], answer: null };
+        const service = get(view, 'service', task.serviceId);
+        // A stopped service without a container is as good as none: else it would be given another that stays stopped.
+        const isLast = service?.desired === 'stopped' && tasksOfService(view, service.id).every((one) => one.id === taskId);
+        const removal = patch<'task'>(task, { desired: 'removed', removeVolumes: volumes, stopGraceMs: stopGraceMs ?? task.stopGraceMs });
+        return { changes: [removal, ...(service !== undefined && isLast ? [patch<'service'>(service, { desired: 'removed' })] : [])], answer: null };
       });
     },
     progress: (one) => followProgress(store, one),

@@ -47,3 +47,6 @@ export type ContainerSummary = {
   /** Why it is not as wished; null where it is. */
   readonly error: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
 };
+
+/** What came of `rm`. `replacedBy`: the service that the container was of is to have it, so it gets another. */
+export type RemovedContainer = { readonly replacedBy: { readonly projectName: string; readonly serviceName: string } | null };

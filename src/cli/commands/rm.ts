@@ -1,3 +1,4 @@
+import type { RemovedContainer } from '../../model/progress.ts';
 import { eachName } from '../each-name.ts';
 import type { CliContext } from '../context.ts';
 import { parseCommand } from '../parse-command.ts';
@@ -13,7 +14,11 @@ export async function runRm(args: readonly string[], context: CliContext): Promi
   const client = await context.daemon();
   const query = `?force=${options['force'] === true ? 1 : 0}&volumes=${options['volumes'] === true ? 1 : 0}`;
   await eachName(context, names, async (name) => {
-    await client.call('DELETE', `/v1/containers/${encodeURIComponent(name)}${query}`);
+    // NOTE: our own daemon's answer.
+    const { replacedBy } = (await client.call('DELETE', `/v1/containers/${encodeURIComponent(name)}${query}`)) as RemovedContainer;
     context.out.write(`${name}\n`);
+    if (replacedBy === null) return;
+    const { projectName, serviceName } = replacedBy;
+    context.err.write(`${name} is gone, but service ${serviceName} of application ${projectName} is to have it, and gets a new one.\n  to have none: flotilla compose -p ${projectName} stop ${serviceName}, or down ${serviceName}\n`);
   });
 }

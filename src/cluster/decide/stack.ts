@@ -50,7 +50,7 @@ export function decideStack(view: View, deployment: Deployment, makers: Makers):
     ...[networks, volumes, secrets, configs].flatMap((one) => one.changes),
     ...chosen.flatMap(([name, spec]) => serviceChanges(scene, { name, spec, ids, selection })),
     ...otherUsers(scene, selection, ids),
-    ...(options.removeOrphans ? orphans.map((one) => patch<'service'>(one, { desired: 'removed' })) : []),
+    ...(options.removeOrphans ? orphans.map((one) => patch<'service'>(one, { desired: 'removed', stopGraceMs: options.stopGraceMs })) : []),
   ];
   if (!options.removeOrphans && orphans.length > 0) diagnostics.push(orphanWarning(orphans));
   return { isRefused, changes, diagnostics: sortDiagnostics(diagnostics), services: [...selection.all, ...(options.removeOrphans ? orphans.map((one) => one.name) : [])].sort() };

@@ -1,12 +1,14 @@
 import { AppError } from '../../base/app-error.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { Control } from '../../manager/control.ts';
 import type { Queries } from '../../manager/queries.ts';
 import type { ContainerInfo } from '../../model/container.ts';
+import type { RemovedContainer } from '../../model/progress.ts';
 import type { Route } from '../../wire/http-server.ts';
 import { findContainer, type PublishedPortOf, summarize } from '../summaries.ts';
 import { queryNumber } from './request.ts';
 
-export function containerRoutes(options: { readonly engine: Engine; readonly queries: Queries; readonly ports: PublishedPortOf; readonly removeTask: (taskId: string) => Promise<void> }): readonly Route[] {
+export function containerRoutes(options: { readonly engine: Engine; readonly queries: Queries; readonly ports: PublishedPortOf; readonly removeTask: Control['removeTask'] }): readonly Route[] {
   const { engine, queries } = options;
   return [
     {
@@ -30,23 +32,50 @@ export function containerRoutes(options: { readonly engine: Engine; readonly que
     {
       method: 'DELETE',
       path: '/v1/containers/:name',
-      handle: async ({ params, query }) => {
-        await removeContainer({ engine, queries, removeTask: options.removeTask, reference: params['name'] ?? '', isForced: query.get('force') === '1', volumes: query.get('volumes') === '1' });
-        return { kind: 'json', value: null };
+      handle: async ({ params, query, signal }) => {
+        const value = await removeContainer({ engine, queries, removeTask: options.removeTask, reference: params['name'] ?? '', isForced: query.get('force') === '1', volumes: query.get('volumes') === '1', signal });
+        return { kind: 'json', value };
       },
     },
   ];
 }
 
-/** A container of a service is removed by wishing its task away; the service then makes a new one at the next `up`. */
-async function removeContainer(options: { readonly engine: Engine; readonly queries: Queries; readonly removeTask: (taskId: string) => Promise<void>; readonly reference: string; readonly isForced: boolean; readonly volumes: boolean }): Promise<void> {
-  const container = findContainer(options.engine, options.reference);
-  if (container.state === 'running' && !options.isForced) {
+type Removal = { readonly engine: Engine; readonly queries: Queries; readonly removeTask: Control['removeTask']; readonly reference: string; readonly isForced: boolean; readonly volumes: boolean; readonly signal: AbortSignal };
+
+/**
+ * A container of a service is removed by wishing its task away. Where the service is to have it, it gets another: the answer says so.
+ */
+async function removeContainer({ engine, queries, removeTask, reference, isForced, volumes, signal }: Removal): Promise<RemovedContainer> {
+  const container = findContainer(engine, reference);
+  if (container.state === 'running' && !isForced) {
     throw new AppError({ code: 'ENGINE_CONTAINER_RUNNING', message: `container ${container.name} is running`, hint: 'stop it first, or: flotilla rm -f' });
   }
-  const task = options.queries.tasks(null).find((one) => one.containerId === container.id);
-  if (task === undefined) await options.engine.containers.remove(container.id, { force: options.isForced, volumes: options.volumes });
-  else await options.removeTask(task.id);
+  const task = queries.tasks(null).find((one) => one.containerId === container.id);
+  if (task === undefined) {
+    await engine.containers.remove(container.id, { force: isForced, volumes });
+    return { replacedBy: null };
+  }
+  await removeTask(task.id, { volumes, stopGraceMs: isForced ? 0 : null });
+  await gone(engine, container.id, signal);
+  const service = queries.service(task.serviceId);
+  const isWanted = service !== null && service.desired !== 'removed' && task.slot <= service.replicas;
+  return { replacedBy: isWanted ? { projectName: task.projectName, serviceName: task.serviceName } : null };
+}
+
+/** Until nothing is left of it, or whoever asks has gone away. */
+async function gone(engine: Engine, containerId: string, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const unsubscribe = engine.containers.onEvent((event) => {
+    if (event.kind === 'removed' && event.containerId === containerId) resolve();
+  });
+  const onAbort = (): void => resolve();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (engine.containers.get(containerId) !== null && !signal.aborted) await promise;
+  } finally {
+    unsubscribe();
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** In Docker's field names, so that scripts that read `docker inspect` read this too. */

@@ -1,4 +1,5 @@
 import { spawnSync, type ChildProcess } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, home, makeWorld, type Ran, type World } from './world.ts';
@@ -247,6 +248,24 @@ describe('images', () => {
     expect(used.code).toBe(1);
     expect(used.stderr).toContain('ENGINE_IMAGE_IN_USE');
     expect((await world.run(['rm', 'shop-web-1'])).stderr).toMatch(/RUNNING[\s\S]*hint:/);
+  }, 30_000);
+  test('rm -f of a container that its service wants says that there will be another; of a stopped one it is the end', async () => {
+    const folder = world.project({ 'compose.yaml': 'name: wanted\nservices: {one: {image: busybox, command: [sleep, infinity], volumes: [/data]}}' });
+    await world.ok(['compose', 'up', '-d'], { cwd: folder });
+    const volumes = JSON.parse((await world.ok(['inspect', 'wanted-one-1'])).stdout)[0].Mounts.map((one: { readonly volumeName: string }) => one.volumeName);
+    expect(readdirSync(join(world.dir, 'root/engine/volumes'))).toContain(volumes[0]);
+    const removed = await world.ok(['rm', '-fv', 'wanted-one-1']);
+    expect(removed.stdout).toBe('wanted-one-1\n');
+    expect(removed.stderr).toContain('service one of application wanted is to have it, and gets a new one');
+    expect(removed.stderr).toContain('flotilla compose -p wanted stop one');
+    // Killed, as with Docker: `sleep` as the first process hears no SIGTERM, and would take ten seconds.
+    expect(removed.wallMs).toBeLessThan(8_000);
+    await world.ok(['compose', 'stop', '-t', '0', 'one'], { cwd: folder });
+    expect(await world.ok(['rm', 'wanted-one-1'])).toMatchObject({ stdout: 'wanted-one-1\n', stderr: '' });
+    expect((await world.run(['inspect', 'wanted-one-1'])).code).toBe(1);
+    expect(readdirSync(join(world.dir, 'root/engine/volumes'))).not.toContain(volumes[0]);
+    await world.ok(['compose', 'up', '-d'], { cwd: folder });
+    await world.ok(['compose', 'down', '-v', '-t', '0'], { cwd: folder });
   }, 30_000);
 });
 
