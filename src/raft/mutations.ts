@@ -62,6 +62,7 @@ export const hostMutations = {
   'host-remove-breaks-quorum': 'A removal leaves fewer reachable voters than a quorum (moby#34384, #30847).',
   'host-recover-forgets-key': 'Recovery from lost quorum forgets the autolock key (moby#36852).',
   'host-refuses-repeated': 'A request id that was asked for before is refused as if nothing could have happened (requirement 9: an ambiguous outcome is unknown).',
+  'host-feature-level-ignored': 'An entry of a newer version is written although not every member can read it (requirement 25).',
 } as const;
 
 export type HostMutation = keyof typeof hostMutations;

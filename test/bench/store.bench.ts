@@ -182,6 +182,39 @@ const stall: Bench = {
   },
 };
 
+/** A third member joins two that have a state of 100 MB, while one client writes: the snapshot takes its time and nobody's lead. */
+const snapshot: Bench = {
+  name: 'store/snapshot',
+  needsRoot: false,
+  run: async (context) => {
+    const ours = await startOurStore(folder, 2, async (dir) => {
+      const { snapshotBytes = 0 } = await script('state-size.ts', ['prepare', dir, String(startTasks), '100']);
+      context.note(`a snapshot of ${(snapshotBytes / 1e6).toFixed(1)} MB`);
+      if (snapshotBytes < 100e6) throw new Error('the snapshot is smaller than 100 MB');
+    });
+    try {
+      let tookMs = 0;
+      let slowestMs = 0;
+      const held = await elections(ours, async (leader) => {
+        const writing = writeUntil(leader);
+        const began = performance.now();
+        await ours.join();
+        tookMs = performance.now() - began;
+        const done = await writing.end();
+        slowestMs = done.slowestMs;
+        context.note(`${done.count} writes meanwhile, the slowest ${slowestMs.toFixed(0)} ms`);
+      });
+      return [
+        line({ name: 'store/elections-100MB-snapshot-sent', unit: '', ours: held, bar: '<= 0', barOf: 'ours' }),
+        line({ name: 'store/join-100MB-until-it-votes', unit: 'ms', ours: tookMs }),
+        line({ name: 'store/slowest-write-while-100MB-are-sent', unit: 'ms', ours: slowestMs }),
+      ];
+    } finally {
+      await ours.close();
+    }
+  },
+};
+
 /** So many containers start on the machine of three managers, and of a daemon whose store has one voter: nobody loses the lead. */
 const containers: Bench = {
   name: 'store/containers',
@@ -203,7 +236,7 @@ const containers: Bench = {
         held += await elections(managers, async (leader) => {
           const writing = writeUntil(leader);
           const up = await daemon.compose('hundred', ['up', '-d', '--scale', `s=${containersMax}`]);
-          context.note(`${containersMax} containers in ${(up.wallMs / 1000).toFixed(1)} s, ${await writing.end()} writes of the managers meanwhile`);
+          context.note(`${containersMax} containers in ${(up.wallMs / 1000).toFixed(1)} s, ${(await writing.end()).count} writes of the managers meanwhile`);
           started += containersMax;
         });
         await daemon.compose('hundred', ['down', '-t', '0']);
@@ -221,15 +254,17 @@ const containers: Bench = {
 const containersMax = 100;
 
 /** One write after the other, as a manager at work has them. */
-function writeUntil(leader: OurMember): { readonly end: () => Promise<number> } {
-  let [isOver, count] = [false, 0];
+function writeUntil(leader: OurMember): { readonly end: () => Promise<{ readonly count: number; readonly slowestMs: number }> } {
+  let [isOver, count, slowestMs] = [false, 0, 0];
   const work = (async () => {
     const door = await openDoor('ours', leader.target);
     while (!isOver) {
+      const began = performance.now();
       await new Promise<void>((resolve, reject) => {
-        door.put('during', 'v'.repeat(256), (error) => (error === null ? resolve() : reject(new Error(`a write during the start of containers failed: ${error}`))));
+        door.put('during', 'v'.repeat(256), (error) => (error === null ? resolve() : reject(new Error(`a write meanwhile failed: ${error}`))));
         door.flush();
       });
+      slowestMs = Math.max(slowestMs, performance.now() - began);
       count += 1;
       await pause(10);
     }
@@ -241,7 +276,7 @@ function writeUntil(leader: OurMember): { readonly end: () => Promise<number> } 
     end: async () => {
       isOver = true;
       await work;
-      return count;
+      return { count, slowestMs };
     },
   };
 }
@@ -279,7 +314,7 @@ const startTasks = 110_000;
 
 mkdirSync(folder, { recursive: true });
 
-export const benches: readonly Bench[] = [writes(1, { 1: '>= 1.3', 32: '>= 3', 128: '>= 4' }), writes(3, { 1: '>= 1.2', 32: '>= 2', 128: '>= 2' }), lone, failover, stall, containers, memory, start];
+export const benches: readonly Bench[] = [writes(1, { 1: '>= 1.3', 32: '>= 3', 128: '>= 4' }), writes(3, { 1: '>= 1.2', 32: '>= 2', 128: '>= 2' }), lone, failover, stall, snapshot, containers, memory, start];
 
 export async function close(): Promise<void> {
   if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });

@@ -110,7 +110,7 @@ export class Oracles {
 
 function digest(state: StoreState): string {
   const objects = [...state.view.tables.config.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).map((one) => [one.id, one.version, one.dataBase64.length > 40 ? one.dataBase64.length : one.dataBase64]);
-  return JSON.stringify([state.term, state.conf, [...state.members].sort(), state.removed, state.view.requests.nextSequence, objects]);
+  return JSON.stringify([state.term, state.conf, [...state.members].sort(), state.removed, state.featureLevel, state.view.requests.nextSequence, objects]);
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -14,6 +14,8 @@ import { realDisk } from '../../src/os/disk.ts';
 import { emptyConf } from '../../src/raft/log-storage.ts';
 import { SimFailure } from './oracles.ts';
 import type { RunOptions } from './run-seed.ts';
+import { secondLevelMark } from './sim-member.ts';
+import type { SimMember } from './sim-member.ts';
 import { SimWorld } from './world.ts';
 
 /** A short story with a known end; null when it ends so. Told clean in the tests, and with every mistake in `make mutations`. */
@@ -84,13 +86,57 @@ export const scenarios: readonly Scenario[] = [
     for (const other of three) world.network.cut.add(`${other}>${leader.id}`);
     const first = world.ask(leader.id, { requestId: 'r1', isFirstAsk: true, value: 'after' }, 15_000);
     if (first !== 'MANAGER_OUTCOME_UNKNOWN') return `the first ask was answered ${first}`;
-    if (world.value(world.leader().id, 'k') !== 'after') return 'the others did not commit it';
+    world.run(6000);
+    if (world.leader() === leader || world.value(world.leader().id, 'k') !== 'after') return 'the others did not commit it';
     const again = world.ask(leader.id, { requestId: 'r1', isFirstAsk: false, value: 'after' }, 15_000);
     if (again !== 'MANAGER_OUTCOME_UNKNOWN') return `the second ask, of what was applied, was answered ${again}`;
     world.heal();
     world.run(3000);
     const last = world.ask(leader.id, { requestId: 'r1', isFirstAsk: false, value: 'after' }, 15_000);
     return last === 'applied' ? null : `the third ask was answered ${last}`;
+  }),
+  told('a member of an older version holds the feature level down: what needs a higher one is refused by code until all have it', (options) => {
+    const world = new SimWorld(three, options);
+    world.leader();
+    let asks = 0;
+    const ask = (id: string, value: string): string => world.ask(id, { requestId: `l${(asks += 1)}`, isFirstAsk: true, value }, 6000);
+    for (const id of ['m1', 'm2']) upgrade(world, id, 2);
+    for (const id of three) {
+      const early = ask(id, `${secondLevelMark}${id}`);
+      if (early !== 'MANAGER_FEATURE_LEVEL') return `with m3 of level 1, a change of level 2 through ${id} was answered ${early}`;
+      if (ask(id, id) !== 'applied') return 'a change that needs nothing new was not taken';
+    }
+    upgrade(world, 'm3', 2);
+    for (const id of three) {
+      const late = ask(id, `${secondLevelMark}${id}`);
+      if (late !== 'applied') return `with all of level 2, a change of level 2 through ${id} was answered ${late}`;
+    }
+    world.run(2000);
+    return three.every((id) => world.value(id, 'k') === `${secondLevelMark}m3` && world.get(id).node?.state.featureLevel === 2) ? null : 'not all have it';
+  }),
+  told('a member too old for the level in force does not start and does not join, says so by code, and comes back with a newer version', (options) => {
+    const world = new SimWorld(three, options);
+    world.leader();
+    for (const id of three) upgrade(world, id, 2);
+    for (const [round, hasSnapshot] of [false, true].entries()) {
+      // Found in the log, and with a snapshot in that.
+      if (hasSnapshot) world.get('m3').act((node) => node.snapshots.request(() => undefined));
+      world.run(1000);
+      const old = upgrade(world, 'm3', 1);
+      if (old.state !== 'refused' || !old.refusal.includes('feature level 2')) return `the old version ${old.state === 'refused' ? `says ${old.refusal}` : `is ${old.state}`}`;
+      const leader = world.leader();
+      if (world.ask(leader.id, { requestId: `r${round}`, isFirstAsk: true, value: `${secondLevelMark}${round}` }, 6000) !== 'applied') return 'the others do not go on';
+      const joined = world.call(leader.id, { kind: 'join', memberId: 'm4', address: 'm4', featureLevel: 1 });
+      if (joined?.kind !== 'refused' || joined.code !== 'MANAGER_FEATURE_LEVEL' || joined.hint === null) return `an old one that joins is answered ${JSON.stringify(joined)}`;
+      old.state = 'down';
+      upgrade(world, 'm3', 2);
+      if (world.value('m3', 'k') !== `${secondLevelMark}${round}`) return 'the member did not come back';
+    }
+    world.start('m4').featureLevel = 2;
+    upgrade(world, 'm4', 2);
+    if (world.call(world.leader().id, { kind: 'join', memberId: 'm4', address: 'm4', featureLevel: 2 })?.kind !== 'done') return 'a new enough one may not join';
+    world.run(5000);
+    return world.value('m4', 'k') === `${secondLevelMark}1` ? null : 'the new member has nothing';
   }),
   told('a removal that would leave no quorum is refused', (options) => {
     const world = new SimWorld(three, options);
@@ -195,6 +241,16 @@ export const scenarios: readonly Scenario[] = [
   }),
   { name: 'a recovery from lost quorum keeps the lock of the keys', run: recoverLocked },
 ];
+
+/** The member ends, and another version begins in its place; then there is time to announce it. */
+function upgrade(world: SimWorld, id: string, featureLevel: number): SimMember {
+  const member = world.get(id);
+  member.crash('another version is started');
+  member.featureLevel = featureLevel;
+  member.start();
+  world.run(6000);
+  return member;
+}
 
 function told(name: string, story: (options: RunOptions) => string | null): Scenario {
   return {

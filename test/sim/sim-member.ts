@@ -3,6 +3,7 @@ import { silentLog } from '../../src/base/log.ts';
 import type { Log } from '../../src/base/log.ts';
 import { randomBelow, seededRandom } from '../../src/base/random.ts';
 import type { Random } from '../../src/base/random.ts';
+import type { Change } from '../../src/model/entry.ts';
 import { openKeys } from '../../src/manager/store/key-file.ts';
 import { KeyRotation } from '../../src/manager/store/key-rotation.ts';
 import { StoreNode } from '../../src/manager/store/node.ts';
@@ -44,7 +45,14 @@ export type SimMemberOptions = {
 
 const dir = '/data';
 const clusterId = 'sim.1';
-const refusals: readonly string[] = ['MANAGER_WAL_DAMAGED', 'MANAGER_SNAPSHOT_DAMAGED', 'MANAGER_STORE_DAMAGED', 'MANAGER_STORE_AUTOLOCKED', 'MANAGER_STORE_KEY_UNKNOWN', 'MANAGER_WAL_FOREIGN'];
+const refusals: readonly string[] = ['MANAGER_WAL_DAMAGED', 'MANAGER_SNAPSHOT_DAMAGED', 'MANAGER_STORE_DAMAGED', 'MANAGER_STORE_AUTOLOCKED', 'MANAGER_STORE_KEY_UNKNOWN', 'MANAGER_WAL_FOREIGN', 'MANAGER_FEATURE_LEVEL'];
+
+/** An artificial second level: what begins so can be read from it on. */
+export const secondLevelMark = 'L2:';
+
+function entryLevel(changes: readonly Change[]): number {
+  return changes.some((change) => change.kind === 'put' && change.object.kind === 'config' && change.object.dataBase64.startsWith(secondLevelMark)) ? 2 : 1;
+}
 
 /** One whole member of the simulated cluster: the shipping node over a simulated disk, network and clock. */
 export class SimMember {
@@ -54,6 +62,8 @@ export class SimMember {
   refusal = '';
   node: StoreNode | null = null;
   rotation: KeyRotation | null = null;
+  /** The version that runs on it, from its next start on. */
+  featureLevel = 1;
   /** How fast its clock runs. */
   drift = 1;
   /** Disk calls take this many times longer. */
@@ -88,7 +98,7 @@ export class SimMember {
       const log = logStorage.openLog();
       const bulkStorage = isSmall ? logStorage : new Storage(storageOptions);
       bulkStorage.openSnapshots();
-      const { recovered } = recoverState({ storage: bulkStorage, batches: log.batches, batchBytesMax: log.batchBytesMax, clusterId, firstConf: this.options.firstConf, featureLevelMax: 1 });
+      const { recovered } = recoverState({ storage: bulkStorage, batches: log.batches, batchBytesMax: log.batchBytesMax, clusterId, firstConf: this.options.firstConf, featureLevelMax: this.featureLevel });
       oracles.sameState(this.id, recovered.state, 'recovered');
       const logRunner = this.#runner(logStorage, life);
       const bulkRunner = isSmall ? logRunner : this.#runner(bulkStorage, life);
@@ -119,7 +129,7 @@ export class SimMember {
           },
         },
         {
-          memberId: this.id, clusterId, address: this.options.address, featureLevel: 1, knownPeers: new Map(), limits, recovered,
+          memberId: this.id, clusterId, address: this.options.address, featureLevel: this.featureLevel, entryLevel, knownPeers: new Map(), limits, recovered,
           mutations: this.options.mutations, raftMutations: this.options.raftMutations,
           raftLimits: { messageBytesMax: 4096, inflightBytesMax: 64 * 1024, uncommittedBytesMax: 256 * 1024, entryBytesMax: 8 * 1024 },
         },

@@ -1,16 +1,17 @@
 import { AppError } from '../../base/app-error.ts';
+import { limits } from '../../base/limits.ts';
 import type { Change, Entry, Outcome } from '../../model/entry.ts';
 import type { ObjectKind, StoredObject } from '../../model/objects.ts';
 import { objectKinds } from '../../model/objects.ts';
 import { SharedValues } from './shared-values.ts';
 
 /**
- * The data of a normal log entry, format 1:
- *     0  1  format       1  8  the leader's time, float64, little endian, milliseconds since 1970
+ * The data of a normal log entry:
+ *     0  1  the feature level that it takes to read it; 1 so far
+ *     1  8  the leader's time, float64, little endian, milliseconds since 1970
  *     9  1  length of the request id (≤ 200)    10  …  request id    …  changes, JSON, to the end
  * A follower that passes a proposal on leaves the time 0; the leader stamps it in place.
  */
-export const entryFormat = 1;
 const requestIdBytesMax = 200;
 
 
@@ -33,12 +34,12 @@ function room(bytes: number): Buffer {
 }
 
 /** Errors: BASE_LIMIT for a request id that is too long. */
-export function encodeEntry(entry: Entry): Uint8Array {
+export function encodeEntry(entry: Entry, level: number): Uint8Array {
   const idBytes = Buffer.byteLength(entry.requestId);
   if (idBytes > requestIdBytesMax) throw new AppError({ code: 'BASE_LIMIT', message: `a request id has at most ${requestIdBytesMax} bytes, not ${idBytes}` });
   const changes = JSON.stringify(entry.changes);
   const bytes = room(10 + idBytes + Buffer.byteLength(changes));
-  bytes[0] = entryFormat;
+  bytes[0] = level;
   bytes.writeDoubleLE(entry.timeMs, 1);
   bytes[9] = idBytes;
   bytes.write(entry.requestId, 10);
@@ -51,13 +52,11 @@ export function stampTime(bytes: Uint8Array, timeMs: number): void {
 }
 
 /**
- * Reads what a leader wrote. A format this version does not know must stop it: skipping the entry would let members differ.
- * Errors: MANAGER_ENTRY_UNKNOWN.
+ * Reads what a leader wrote. An entry above the own level must stop this version: skipping it would let members differ.
+ * Errors: MANAGER_FEATURE_LEVEL, MANAGER_ENTRY_UNKNOWN.
  */
-export function decodeEntry(bytes: Uint8Array): Entry {
-  if (bytes[0] !== entryFormat) {
-    throw new AppError({ code: 'MANAGER_ENTRY_UNKNOWN', message: `the log holds an entry of format ${bytes[0] ?? 'none'}; this version reads format ${entryFormat}`, hint: 'start a version of Flotilla at least as new as the other managers' });
-  }
+export function decodeEntry(bytes: Uint8Array, levelMax: number): Entry {
+  checkEntryLevel(bytes, levelMax);
   const idBytes = bytes[9] ?? 0;
   const buffer = bufferOf(bytes);
   const value: unknown = JSON.parse(buffer.toString('utf8', 10 + idBytes));
@@ -67,6 +66,24 @@ export function decodeEntry(bytes: Uint8Array): Entry {
     timeMs: buffer.readDoubleLE(1),
     changes: value.map(parseChange),
   };
+}
+
+export function checkEntryLevel(bytes: Uint8Array, levelMax: number): void {
+  const level = bytes[0] ?? 0;
+  if (level === 0) throw unreadable('it has no level');
+  if (level > levelMax) {
+    throw new AppError({ code: 'MANAGER_FEATURE_LEVEL', message: `the log holds an entry of feature level ${level}; this version reads up to ${levelMax}`, hint: 'start a version of Flotilla at least as new as the other managers' });
+  }
+}
+
+/** Whether what another member passed on is framed as an entry is; its changes are read when it is applied. */
+export function isFramed(bytes: Uint8Array): boolean {
+  return bytes.length <= limits.objectBytesMax && (bytes[0] ?? 0) > 0 && bytes.length > 10 + (bytes[9] ?? 0);
+}
+
+/** The feature level that an entry needs. */
+export function entryLevelOf(bytes: Uint8Array): number {
+  return bytes[0] ?? 0;
 }
 
 export function requestIdOf(bytes: Uint8Array): string {

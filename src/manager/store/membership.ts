@@ -4,7 +4,7 @@ import type { CallAnswer, MemberCall } from './host-messages.ts';
 import { refusedAnswer } from './host-messages.ts';
 import type { NodeHost } from './node-types.ts';
 import type { MemberInfo } from './store-state.ts';
-import { addressCharsMax, memberIdCharsMax, memberIds, removedMax } from './store-state.ts';
+import { addressCharsMax, featureLevelFirst, memberIdCharsMax, memberIds, removedMax } from './store-state.ts';
 
 type Answer = (answer: CallAnswer) => void;
 type Waiting = { readonly index: number; readonly term: number; readonly answer: Answer };
@@ -123,12 +123,14 @@ export class Membership {
   #announce(): void {
     const { options, state, softState } = this.#host;
     const { address, featureLevel, memberId } = options;
-    if (address === '' || this.#isAnnouncing || softState().leader === null || !memberIds(state().conf).includes(memberId)) return;
+    if (this.#isAnnouncing || softState().leader === null || !memberIds(state().conf).includes(memberId)) return;
     const known = state().members.get(memberId);
-    if (known?.address === address && known.featureLevel === featureLevel) return;
+    const isAddressKnown = address === '' || known?.address === address;
+    if (isAddressKnown && (known?.featureLevel ?? featureLevelFirst) === featureLevel) return;
     this.#isAnnouncing = true;
-    this.call({ kind: 'update', memberId, address, featureLevel }, () => {
+    this.call({ kind: 'update', memberId, address: address === '' ? (known?.address ?? '') : address, featureLevel }, (answer) => {
       this.#isAnnouncing = false;
+      if (answer.kind === 'refused') this.#host.env.log.warn('store.announce', { code: answer.code, message: answer.message });
     });
   }
 
@@ -213,18 +215,20 @@ export class Membership {
 
   /** The change to propose; null where it is so already; the reason where it must not be. */
   #plan(call: Exclude<MemberCall, { readonly kind: 'transfer' }>): ConfChange | AppError | null {
-    const { conf, members, removed } = this.#host.state();
+    const { conf, members, removed, featureLevel } = this.#host.state();
     const isMember = memberIds(conf).includes(call.memberId);
     switch (call.kind) {
       case 'join':
         if (removed.includes(call.memberId) && !this.#host.mutations.has('host-id-reused')) return refused(`member ${call.memberId} was removed; it can join again only under a new id`);
         if (isMember) return this.#checkAgain(call.memberId);
+        if (call.featureLevel < featureLevel) return tooOld(call, featureLevel);
         if (removed.length + memberIds(conf).length >= removedMax) return fullOfRemoved(removed.length);
         if (!isShort(call.memberId, memberIdCharsMax) || !isShort(call.address, addressCharsMax)) return refused(`a member has an id of 1 to ${memberIdCharsMax} characters and an address of 1 to ${addressCharsMax}`);
         return one({ kind: this.#host.mutations.has('host-voter-before-caught-up') ? 'add-voter' : 'add-learner', member: call.memberId, context: contextOf(call) });
       case 'update':
         if (!isMember) return unknownMember(call.memberId);
-        if (!isShort(call.address, addressCharsMax)) return refused(`a member has an address of 1 to ${addressCharsMax} characters`);
+        if (call.address.length > addressCharsMax) return refused(`a member has an address of up to ${addressCharsMax} characters`);
+        if (call.featureLevel < featureLevel) return tooOld(call, featureLevel);
         if (members.get(call.memberId)?.address === call.address && members.get(call.memberId)?.featureLevel === call.featureLevel) return null;
         return one({ kind: 'update', member: call.memberId, context: contextOf(call) });
       case 'promote':
@@ -322,6 +326,13 @@ function contextOf(info: MemberInfo): string {
 
 function refused(message: string): AppError {
   return new AppError({ code: 'MANAGER_MEMBER_REFUSED', message });
+}
+
+function tooOld(call: { readonly memberId: MemberId; readonly featureLevel: number }, inForce: number): AppError {
+  return new AppError({
+    code: 'MANAGER_FEATURE_LEVEL', message: `member ${call.memberId} supports feature level ${call.featureLevel}, the cluster is at ${inForce}`,
+    hint: 'start a version of Flotilla at least as new as the other managers on it',
+  });
 }
 
 function isShort(text: string, charsMax: number): boolean {

@@ -2,6 +2,7 @@ import type { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import type { Change } from '../../model/entry.ts';
 import type { RaftMutation } from '../../raft/mutations.ts';
 import type { RaftCore } from '../../raft/raft-core.ts';
 import type { Entry as LogRecord, HardState, MemberId, RaftLimits, SnapshotMeta, SoftState } from '../../raft/types.ts';
@@ -53,6 +54,8 @@ export type NodeOptions = {
   readonly clusterId: string;
   readonly address: string;
   readonly featureLevel: number;
+  /** The level that changes need; as long as there is one level only, tests say. */
+  readonly entryLevel?: (changes: readonly Change[]) => number;
   /** What this member knew of others' addresses before its log tells. */
   readonly knownPeers: ReadonlyMap<MemberId, string>;
   readonly limits: StoreLimits;

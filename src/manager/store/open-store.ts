@@ -19,8 +19,8 @@ import { OpenedStore } from './opened-store.ts';
 import { finishSwap } from './ops/recover.ts';
 import { recoverState } from './recover-state.ts';
 import { snapshotChunkBytes } from './snapshot-file.ts';
-import { featureLevelOwn } from './snapshot-transfers.ts';
 import { Storage } from './storage.ts';
+import { featureLevelOwn } from './store-state.ts';
 import type { JobRunner } from './storage.ts';
 import type { StoreLimits } from './store-limits.ts';
 import { startWorker } from './worker-runner.ts';
@@ -49,7 +49,7 @@ const emptyTransport: PeerTransport = { send: () => undefined, setPeers: () => u
 /**
  * Opens the replicated store of one member: locks its directory, recovers log and state, joins its peers. Resolves as soon as
  * the state is there; a lone voter leads by then or a moment later (`leadership`).
- * Errors: OS_DATA_DIR_LOCKED, MANAGER_WAL_DAMAGED, MANAGER_WAL_FOREIGN, MANAGER_SNAPSHOT_DAMAGED, MANAGER_STORE_AUTOLOCKED, OS_DISK_FULL.
+ * Errors: OS_DATA_DIR_LOCKED, MANAGER_WAL_DAMAGED, MANAGER_WAL_FOREIGN, MANAGER_SNAPSHOT_DAMAGED, MANAGER_FEATURE_LEVEL, MANAGER_STORE_AUTOLOCKED, OS_DISK_FULL.
  */
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
   const unlock = lockDataDir(options.dir);

@@ -18,7 +18,7 @@ import { refusalOf } from './proposals.ts';
 import type { JobRunner } from './storage.ts';
 import type { ClusterStore, Commit, Leadership, ProposeOptions, StoreStatus } from './store.ts';
 import type { StoreLimits } from './store-limits.ts';
-import { appliedIndex, featureLevelOf, memberIds } from './store-state.ts';
+import { appliedIndex, memberIds } from './store-state.ts';
 import { WatchLog } from './watch.ts';
 
 export type OpenedStoreOptions = {
@@ -119,8 +119,8 @@ export class OpenedStore implements ClusterStore {
     };
   };
 
-  /** The level that every voter supports: what a newer version may write into the log. */
-  readonly featureLevel = (): number => featureLevelOf(this.#options.node.state);
+  /** The level in force: what a newer version may write into the log. */
+  readonly featureLevel = (): number => this.#options.node.state.featureLevel;
 
   readonly metrics = (): MetricsReading & Gauges => ({ ...this.#options.node.metrics.read(), ...this.#gauges() });
 

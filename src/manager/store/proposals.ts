@@ -4,9 +4,10 @@ import { limits } from '../../base/limits.ts';
 import { outcomeOf } from '../../cluster/state/view.ts';
 import type { Change, Outcome } from '../../model/entry.ts';
 import type { MemberId } from '../../raft/types.ts';
-import { encodeEntry, requestIdOf, stampTime } from './entry-codec.ts';
+import { encodeEntry, entryLevelOf, isFramed, requestIdOf, stampTime } from './entry-codec.ts';
 import type { NodeHost } from './node-types.ts';
 import { diskFullAlarm, logFullAlarm } from './spare.ts';
+import { featureLevelFirst, membersBelow } from './store-state.ts';
 
 export type ProposeCall = {
   readonly changes: readonly Change[];
@@ -77,7 +78,7 @@ export class Proposals {
       call.done(refusalOf(refusal, waiter.isFirstAsk), null);
       return;
     }
-    const payload = encodeEntry({ requestId, timeMs: 0, changes: call.changes });
+    const payload = encodeEntry({ requestId, timeMs: 0, changes: call.changes }, options.entryLevel?.(call.changes) ?? featureLevelFirst);
     if (payload.length > limits.objectBytesMax) {
       call.done(tooLarge(call.changes, payload.length), null);
       return;
@@ -99,6 +100,11 @@ export class Proposals {
 
   /** A follower passes a proposal on. */
   receive(from: MemberId, payload: Uint8Array): void {
+    if (!isFramed(payload)) {
+      // NOTE: in the log it would stop every member, for ever.
+      this.#host.env.log.warn('store.forward-unreadable', { from, bytes: payload.length });
+      return;
+    }
     const requestId = requestIdOf(payload);
     if (outcomeOf(this.#host.state().view, requestId) !== undefined) return;
     this.#enqueue({ payload, requestId, fence: null, from, isMakingRoom: false });
@@ -193,9 +199,12 @@ export class Proposals {
   #append(queue: readonly Queued[], isLeading: boolean): void {
     const { core, env } = this.#host;
     const term = this.#host.term();
+    const inForce = this.#host.mutations.has('host-feature-level-ignored') ? Infinity : this.#host.state().featureLevel;
     const taken: Queued[] = [];
     for (const one of queue) {
+      const level = entryLevelOf(one.payload);
       if (one.fence !== null && (!isLeading || one.fence !== term)) this.#refuseOne(one, 'MANAGER_NOT_LEADER', `term ${one.fence} has passed`);
+      else if (level > inForce) this.#refuseOne(one, 'MANAGER_FEATURE_LEVEL', `the change needs feature level ${level}, the cluster is at ${inForce}: first start a newer version on ${membersBelow(this.#host.state(), level).join(', ')}`);
       else taken.push(one);
     }
     if (taken.length === 0) return;

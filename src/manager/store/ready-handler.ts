@@ -12,6 +12,7 @@ import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
 import type { SnapshotMaker } from './snapshot-maker.ts';
 import type { SnapshotTransfers } from './snapshot-transfers.ts';
+import { checkLevel } from './recover-state.ts';
 import { infosOf } from './state-codec.ts';
 import { diffViews } from './state-diff.ts';
 import type { Commit, Leadership } from './store.ts';
@@ -200,7 +201,7 @@ export class ReadyHandler {
     const position = { index: entry.index, term: entry.term };
     this.#options.maker.count(entry.data.length);
     if (entry.kind === 'normal') {
-      const decoded = decodeEntry(entry.data);
+      const decoded = decodeEntry(entry.data, this.#host.options.featureLevel);
       const applied = applyNormal(this.#state, position, decoded);
       this.#state = applied.state;
       this.#host.env.observe?.applied(entry, this.#state);
@@ -218,6 +219,7 @@ export class ReadyHandler {
     const conf = this.#host.core.applyConfChange(entry);
     this.#options.addresses.remember(this.#state);
     this.#state = applyMembers(this.#state, conf, infosOf(decodeConfChange(entry.data)));
+    checkLevel(this.#state, this.#host.options.featureLevel);
     this.#host.env.transport.setPeers(this.#options.addresses.of(this.#state));
     this.#host.env.log.info('store.members', { conf, index: entry.index });
     this.#options.membership.applied(entry.index, entry.term);

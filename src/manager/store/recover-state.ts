@@ -1,13 +1,15 @@
 import { AppError, isAppError } from '../../base/app-error.ts';
+import { applyChange, decodeConfEntry } from '../../raft/conf-change.ts';
 import { emptyConf } from '../../raft/log-storage.ts';
 import type { ConfState, SnapshotMeta } from '../../raft/types.ts';
+import { checkEntryLevel } from './entry-codec.ts';
 import { replayLog } from './log-items.ts';
 import type { LogMarker, ReplayedLog } from './log-items.ts';
 import type { Recovered } from './node-types.ts';
 import { fromLogEntry } from './persister.ts';
-import { StateDecoder } from './state-codec.ts';
+import { infosOf, StateDecoder } from './state-codec.ts';
 import type { Storage } from './storage.ts';
-import { emptyState, snapshotMetaOf } from './store-state.ts';
+import { appliedIndex, applyMembers, emptyState, snapshotMetaOf } from './store-state.ts';
 import type { StoreState } from './store-state.ts';
 
 /**
@@ -41,9 +43,37 @@ export function recoverState(options: {
     hardState: { term, vote: vote === '' ? null : vote, commit },
     entries, before, snapshot, snapshotBytes: loaded?.sizeBytes ?? 0, state: loaded?.state ?? emptyState(options.firstConf), batchBytesMax: options.batchBytesMax,
   };
+  checkReadable(recovered, options.featureLevelMax);
   const last = entries.at(-1)?.index ?? snapshot?.index ?? 0;
   if (commit > last) throw damaged(`entry ${commit} was committed, and the log ends at ${last}`);
   return { recovered, notes };
+}
+
+/** NOTE: found out at the start, not when the entry comes to be applied: until then the member would vote and acknowledge what it cannot do. */
+function checkReadable({ entries, state, hardState }: Recovered, featureLevelMax: number): void {
+  let reached = state;
+  for (const entry of entries) {
+    if (entry.index <= appliedIndex(state) || entry.index > (hardState?.commit ?? 0)) continue;
+    if (entry.kind === 'normal') checkEntryLevel(entry.data, featureLevelMax);
+    if (entry.kind === 'conf') reached = changeMembers(reached, entry.data);
+    checkLevel(reached, featureLevelMax);
+  }
+}
+
+/** A member that is too old for the cluster stops, by code, before it does anything wrong. */
+export function checkLevel(state: StoreState, featureLevelMax: number): void {
+  if (state.featureLevel <= featureLevelMax) return;
+  throw new AppError({
+    code: 'MANAGER_FEATURE_LEVEL', message: `the cluster is at feature level ${state.featureLevel}, this version supports ${featureLevelMax}`,
+    hint: 'start a version of Flotilla at least as new as the other managers; the level never falls',
+  });
+}
+
+/** What a change of members does, without a core: to who is a member and to the level. */
+export function changeMembers(state: StoreState, data: Uint8Array): StoreState {
+  const { change, base } = decodeConfEntry(data);
+  const changed = applyChange(state.conf.voters.length === 0 && base !== null ? base : state.conf, change);
+  return changed.kind === 'changed' ? applyMembers(state, changed.conf, infosOf(change)) : state;
 }
 
 type Loaded = { readonly state: StoreState; readonly sizeBytes: number };

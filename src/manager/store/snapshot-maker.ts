@@ -5,7 +5,7 @@ import type { LogMarker } from './log-items.ts';
 import type { NodeHost } from './node-types.ts';
 import type { SnapshotInfo } from './snapshot-file.ts';
 import { encodeContent, encodeMeta } from './state-codec.ts';
-import { featureLevelOf, snapshotMetaOf } from './store-state.ts';
+import { snapshotMetaOf } from './store-state.ts';
 import { isDiskFull } from './wal.ts';
 
 export type SnapshotMakerOptions = {
@@ -131,7 +131,7 @@ export class SnapshotMaker {
     this.#entriesSince = 0;
     this.#bytesSince = 0;
     const isApart = this.#host.mutations.has('host-applied-index-apart');
-    const head = { clusterId: this.#host.options.clusterId, index: meta.index, term: meta.term, meta: encodeMeta(state, featureLevelOf(state)) };
+    const head = { clusterId: this.#host.options.clusterId, index: meta.index, term: meta.term, meta: encodeMeta(state) };
     const startMs = this.#host.env.clock.monotonicMs();
     this.#host.env.bulkRunner.submit({ kind: 'snapshot-begin', slot: 'save', head }, (error) => {
       // NOTE: what is written must be the state at the head's index, whatever was applied meanwhile.

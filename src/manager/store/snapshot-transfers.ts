@@ -28,8 +28,6 @@ type Receiving = {
 };
 
 const askAgainMs = 1000;
-/** The level of state that this version can read. */
-export const featureLevelOwn = 1;
 
 /**
  * Snapshots between members, in chunks that the receiver asks for: so it decides the pace, a lost chunk is asked for again, and a broken
@@ -170,7 +168,7 @@ export class SnapshotTransfers {
     const nowMs = env.clock.monotonicMs();
     let decoder: StateDecoder;
     try {
-      decoder = new StateDecoder({ meta: offer.meta, index, term, featureLevelMax: featureLevelOwn });
+      decoder = new StateDecoder({ meta: offer.meta, index, term, featureLevelMax: options.featureLevel });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       // A state of a newer version: this member waits until it is upgraded, and says so.

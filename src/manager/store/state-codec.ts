@@ -17,10 +17,10 @@ import type { MemberInfo, StoreState } from './store-state.ts';
  */
 const snapshotFormat = 1;
 
-export function encodeMeta(state: StoreState, featureLevel: number): string {
+export function encodeMeta(state: StoreState): string {
   return JSON.stringify({
     format: snapshotFormat, timeMs: state.view.timeMs, requestSequence: state.view.requests.nextSequence, conf: state.conf,
-    members: [...state.members].sort((a, b) => (a[0] < b[0] ? -1 : 1)), removed: state.removed, featureLevel,
+    members: [...state.members].sort((a, b) => (a[0] < b[0] ? -1 : 1)), removed: state.removed, featureLevel: state.featureLevel,
   });
 }
 
@@ -90,13 +90,13 @@ export class StateDecoder {
 
   finish(): StoreState {
     if (this.#rest !== '') throw unreadable('the last line has no end');
-    const { timeMs, requestSequence, conf, members, removed } = this.#meta;
+    const { timeMs, requestSequence, conf, members, removed, featureLevel } = this.#meta;
     const generation = generationOf(Math.max(0, requestSequence - 1));
     const requestsOf = (isNewer: boolean): PersistentMap<Outcome> =>
       PersistentMap.from(this.#requests.filter((one) => (generationOf(one.sequence) === generation) === isNewer).map((one) => [one.requestId, one.outcome] as const));
     const requests = { newer: requestsOf(true), older: requestsOf(false), nextSequence: requestSequence };
     const view: View = { ...restoreObjects(this.#objects), revision: this.#index, timeMs, requests };
-    return { view, term: this.#term, conf, members: new Map(members), removed };
+    return { view, term: this.#term, conf, members: new Map(members), removed, featureLevel };
   }
 
   #line(line: string): void {

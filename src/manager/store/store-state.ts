@@ -15,7 +15,17 @@ export type StoreState = {
   readonly members: ReadonlyMap<MemberId, MemberInfo>;
   /** Members that were removed; their ids never return. Oldest first. Never shortened: `removedMax` bounds what may join. */
   readonly removed: readonly MemberId[];
+  /**
+   * The level in force: what entries may need and every member can read. It rises when all members announce a higher one, and never falls, as
+   * the state may hold what the higher one means.
+   */
+  readonly featureLevel: number;
 };
+
+/** The level of log entries and state that this version reads and writes. */
+export const featureLevelOwn = 1;
+/** What a member has that announced nothing, and what an entry needs that says nothing. */
+export const featureLevelFirst = 1;
 
 /**
  * So many removed members are remembered. None is ever forgotten, as its id could return then; instead nobody joins any more when those who are
@@ -27,7 +37,7 @@ export const memberIdCharsMax = 64;
 export const addressCharsMax = 255;
 
 export function emptyState(conf: ConfState): StoreState {
-  return { view: emptyView(), term: 0, conf, members: new Map(), removed: [] };
+  return { view: emptyView(), term: 0, conf, members: new Map(), removed: [], featureLevel: featureLevelFirst };
 }
 
 export function appliedIndex(state: StoreState): number {
@@ -50,7 +60,7 @@ export function applyMembers(state: StoreState, conf: ConfState, infos: Readonly
   const gone = memberIds(state.conf).filter((id) => !now.includes(id));
   const members = new Map([...state.members, ...infos].filter(([id]) => now.includes(id)));
   const removed = [...state.removed.filter((id) => !now.includes(id)), ...gone];
-  return { ...state, conf, members, removed };
+  return { ...state, conf, members, removed, featureLevel: Math.max(state.featureLevel, levelOfAll(now, members)) };
 }
 
 export function memberIds(conf: ConfState): MemberId[] {
@@ -61,8 +71,16 @@ export function snapshotMetaOf(state: StoreState): SnapshotMeta {
   return { index: state.view.revision, term: state.term, conf: state.conf };
 }
 
-/** The level that every voter announced. A member that announced none counts as level 1. */
-export function featureLevelOf(state: StoreState): number {
-  const voters = [...state.conf.voters, ...state.conf.votersOutgoing];
-  return voters.length === 0 ? 1 : Math.min(...voters.map((id) => state.members.get(id)?.featureLevel ?? 1));
+/** The level that all announced: voters, and learners, which have to read the same log. */
+function levelOfAll(ids: readonly MemberId[], members: ReadonlyMap<MemberId, MemberInfo>): number {
+  return ids.length === 0 ? featureLevelFirst : Math.min(...ids.map((id) => levelOf(members, id)));
+}
+
+function levelOf(members: ReadonlyMap<MemberId, MemberInfo>, id: MemberId): number {
+  return members.get(id)?.featureLevel ?? featureLevelFirst;
+}
+
+/** Who holds the cluster below a level, sorted. */
+export function membersBelow(state: StoreState, level: number): MemberId[] {
+  return memberIds(state.conf).filter((id) => levelOf(state.members, id) < level);
 }

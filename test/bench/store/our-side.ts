@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApiClient } from '../../../src/wire/http-client.ts';
 import type { Identity } from '../../../src/manager/store/identity.ts';
@@ -7,27 +7,30 @@ import type { MemberSetup } from './member-process.ts';
 import { end, freePorts, type StoreMember, type StoreSide, until } from './store-side.ts';
 
 export type OurMember = StoreMember & { readonly api: (method: string, path: string) => Promise<unknown>; readonly pid: () => number };
-export type OurSide = Omit<StoreSide, 'members' | 'leader'> & { readonly members: readonly OurMember[]; readonly leader: () => Promise<OurMember> };
+export type OurSide = Omit<StoreSide, 'members' | 'leader'> & { readonly members: readonly OurMember[]; readonly leader: () => Promise<OurMember>; /** One more member joins; answers when it votes. */ readonly join: () => Promise<void> };
 type Status = { readonly memberId: string; readonly leadership: { readonly isLeader: boolean }; readonly members: readonly { readonly role: string }[] };
 
-/** Members as processes of their own, on loopback, data below `folder`. */
-export async function startOurStore(folder: string, count: number): Promise<OurSide> {
+/** Members as processes of their own, on loopback, data below `folder`. `prepare` fills the directory of the first before it starts. */
+export async function startOurStore(folder: string, count: number, prepare: (dir: string) => Promise<unknown> = async () => undefined): Promise<OurSide> {
   const root = mkdtempSync(join(folder, 'ours-'));
-  const ports = count === 1 ? [] : await freePorts(count);
+  const ports = count === 1 ? [] : await freePorts(count + 1);
   const members: OurMember[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.kill()));
     rmSync(root, { recursive: true, force: true });
   };
+  const addMember = async (): Promise<void> => {
+    const number = members.length;
+    const identity = number === 0 ? null : await members[0]?.api('POST', `/v1/store/join/member${number}/${ports[number]}`);
+    members.push(await startMember(root, number, ports[number] ?? null, identity as Identity | null));
+    await until('every member votes', async () => {
+      const status = await statusOf(members[0]);
+      return status.leadership.isLeader && status.members.filter((one) => one.role === 'voter').length === number + 1 ? status : null;
+    }, 120_000);
+  };
   try {
-    for (let number = 0; number < count; number += 1) {
-      const identity = number === 0 ? null : await members[0]?.api('POST', `/v1/store/join/member${number}/${ports[number]}`);
-      members.push(await startMember(root, number, ports[number] ?? null, identity as Identity | null));
-      await until('every member votes', async () => {
-        const status = await statusOf(members[0]);
-        return status.leadership.isLeader && status.members.filter((one) => one.role === 'voter').length === number + 1 ? status : null;
-      });
-    }
+    await prepare(dirOf(root, 0));
+    for (let number = 0; number < count; number += 1) await addMember();
   } catch (error) {
     await close();
     throw error;
@@ -36,7 +39,7 @@ export async function startOurStore(folder: string, count: number): Promise<OurS
     for (const member of members) if ((await statusOf(member).catch(() => null))?.leadership.isLeader === true) return member;
     return null;
   });
-  return { kind: 'ours', members, leader, close };
+  return { kind: 'ours', members, leader, join: addMember, close };
 }
 
 export async function statusOf(member: OurMember | undefined): Promise<Status> {
@@ -44,10 +47,13 @@ export async function statusOf(member: OurMember | undefined): Promise<Status> {
   return (await member?.api('GET', '/v1/store/status')) as Status;
 }
 
+function dirOf(root: string, number: number): string {
+  return join(root, `m${number}`);
+}
+
 async function startMember(root: string, number: number, peerPort: number | null, identity: Identity | null): Promise<OurMember> {
-  const dir = join(root, `m${number}`);
-  mkdirSync(dir, { recursive: true });
-  const setup: MemberSetup = { dir: join(dir, 'store'), socket: join(dir, 'api.sock'), peerPort, identity };
+  const socket = join(root, `m${number}.sock`);
+  const setup: MemberSetup = { dir: dirOf(root, number), socket, peerPort, identity };
   const client = createApiClient({ socketPath: setup.socket });
   let child: ChildProcess | null = null;
   const restart = async (): Promise<void> => {

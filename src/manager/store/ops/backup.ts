@@ -13,11 +13,10 @@ import { openKeys } from '../key-file.ts';
 import { plainKeys } from '../seal.ts';
 import { openBackupFile, SnapshotReader } from '../snapshot-file.ts';
 import type { SnapshotHead } from '../snapshot-file.ts';
-import { featureLevelOwn } from '../snapshot-transfers.ts';
 import { encodeContent, encodeMeta, StateDecoder } from '../state-codec.ts';
 import { backupSlot } from '../storage.ts';
 import type { JobRunner, StorageAnswer, StorageJob } from '../storage.ts';
-import { appliedIndex, featureLevelOf } from '../store-state.ts';
+import { appliedIndex, featureLevelOwn } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { beginFrom, writeState } from './begin-from.ts';
 import { lockStore, readStoppedStore, storageOptionsOf } from './stopped-store.ts';
@@ -66,7 +65,7 @@ export async function backupRunning(options: {
 }
 
 function headOf(clusterId: string, state: StoreState): SnapshotHead {
-  return { clusterId, index: appliedIndex(state), term: state.term, meta: encodeMeta(state, featureLevelOf(state)) };
+  return { clusterId, index: appliedIndex(state), term: state.term, meta: encodeMeta(state) };
 }
 
 /** The backup of a manager that does not run. Errors: as `backupRunning`, OS_DATA_DIR_LOCKED where it does. */

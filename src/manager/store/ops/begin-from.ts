@@ -5,7 +5,7 @@ import { SnapshotDir } from '../snapshot-file.ts';
 import type { SnapshotInfo, SnapshotWriter } from '../snapshot-file.ts';
 import { logDir, snapshotDir } from '../storage.ts';
 import type { StorageOptions } from '../storage.ts';
-import { appliedIndex, featureLevelOf } from '../store-state.ts';
+import { appliedIndex } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { Wal } from '../wal.ts';
 
@@ -17,7 +17,7 @@ export function beginFrom(options: StorageOptions, state: StoreState): void {
   const snapshots = new SnapshotDir({ ...options, dir: snapshotDir(dir), chunkBytes: options.snapshotChunkBytes });
   snapshots.open();
   const index = appliedIndex(state);
-  writeState(snapshots.begin('save', { clusterId: options.clusterId, index, term: state.term, meta: encodeMeta(state, featureLevelOf(state)) }), state);
+  writeState(snapshots.begin('save', { clusterId: options.clusterId, index, term: state.term, meta: encodeMeta(state) }), state);
   const { wal } = Wal.open({ ...options, dir: logDir(dir) });
   wal.append(encodeItems([
     { kind: 'marker', marker: { index, term: state.term, isInstall: true } },

@@ -3,7 +3,6 @@ import { AppError, isAppError } from '../../../base/app-error.ts';
 import type { Secret } from '../../../base/secret.ts';
 import { lockDataDir } from '../../../os/data-dir-lock.ts';
 import { realDisk } from '../../../os/disk.ts';
-import { applyChange, decodeConfEntry } from '../../../raft/conf-change.ts';
 import { emptyConf } from '../../../raft/log-storage.ts';
 import { decodeEntry } from '../entry-codec.ts';
 import { clusterKey, readIdentity } from '../identity.ts';
@@ -11,14 +10,12 @@ import type { Identity } from '../identity.ts';
 import { openKeys, readKeyFile } from '../key-file.ts';
 import type { OpenedKeys } from '../key-file.ts';
 import type { Recovered } from '../node-types.ts';
-import { recoverState } from '../recover-state.ts';
+import { changeMembers, recoverState } from '../recover-state.ts';
 import { snapshotChunkBytes } from '../snapshot-file.ts';
-import { featureLevelOwn } from '../snapshot-transfers.ts';
-import { infosOf } from '../state-codec.ts';
 import { Storage, logDir } from '../storage.ts';
 import type { StorageOptions } from '../storage.ts';
 import { clusterLimits } from '../store-limits.ts';
-import { advance, appliedIndex, applyMembers, applyNormal } from '../store-state.ts';
+import { advance, appliedIndex, applyNormal, featureLevelOwn } from '../store-state.ts';
 import type { StoreState } from '../store-state.ts';
 import { Wal } from '../wal.ts';
 
@@ -85,16 +82,9 @@ function applyTail(recovered: Recovered): { readonly state: StoreState; readonly
   for (const entry of recovered.entries) {
     if (entry.index <= appliedIndex(state)) continue;
     const position = { index: entry.index, term: entry.term };
-    state = entry.kind === 'normal' ? applyNormal(state, position, decodeEntry(entry.data)).state : advance(state, position);
+    state = entry.kind === 'normal' ? applyNormal(state, position, decodeEntry(entry.data, featureLevelOwn)).state : advance(state, position);
     if (entry.kind === 'conf') state = changeMembers(state, entry.data);
     if (entry.index > (recovered.hardState?.commit ?? 0)) keptEntries += 1;
   }
   return { state, keptEntries };
-}
-
-/** Who was a member has to be known, or a recovered cluster could not say whom it left behind and must never take back. */
-function changeMembers(state: StoreState, data: Uint8Array): StoreState {
-  const { change, base } = decodeConfEntry(data);
-  const changed = applyChange(state.conf.voters.length === 0 && base !== null ? base : state.conf, change);
-  return changed.kind === 'changed' ? applyMembers(state, changed.conf, infosOf(change)) : state;
 }
