@@ -95,6 +95,23 @@ export const scenarios: readonly Scenario[] = [
     const last = world.ask(leader.id, { requestId: 'r1', isFirstAsk: false, value: 'after' }, 15_000);
     return last === 'applied' ? null : `the third ask was answered ${last}`;
   }),
+  told('no change of members makes more voters than there may be, nor takes a vote over from who has none', (options) => {
+    const world = new SimWorld(three, options, { votersMax: 3 });
+    const leader = world.leader();
+    for (const id of ['m4', 'm5']) {
+      world.start(id);
+      world.call(leader.id, { kind: 'join', memberId: id, address: id, featureLevel: 1 });
+    }
+    world.run(3000);
+    const other = three.find((id) => id !== leader.id) ?? '';
+    const refused = [
+      world.call(leader.id, { kind: 'promote', memberId: 'm4' }), world.call(leader.id, { kind: 'replace', memberId: 'm4', byMemberId: 'm5' }), world.call(leader.id, { kind: 'replace', memberId: other, byMemberId: leader.id }),
+    ];
+    for (const answer of refused) if (answer?.kind !== 'refused' || answer.code !== 'MANAGER_MEMBER_REFUSED') return `answered ${JSON.stringify(answer)}`;
+    if (world.call(leader.id, { kind: 'replace', memberId: other, byMemberId: 'm4' })?.kind !== 'done') return 'a replacement was refused';
+    world.run(3000);
+    return leader.node?.state.conf.voters.join() === [...three.filter((id) => id !== other), 'm4'].join() ? null : `the voters are ${leader.node?.state.conf.voters.join()}`;
+  }),
   told('a member of an older version holds the feature level down: what needs a higher one is refused by code until all have it', (options) => {
     const world = new SimWorld(three, options);
     world.leader();

@@ -233,11 +233,14 @@ export class Membership {
         return one({ kind: 'update', member: call.memberId, context: contextOf(call) });
       case 'promote':
         if (!conf.learners.includes(call.memberId)) return isMember ? null : unknownMember(call.memberId);
+        if (conf.voters.length >= this.#host.options.limits.votersMax) return refused(`${conf.voters.length} members vote already, and more would only make every change slower; ${call.memberId} stays a learner`);
         return this.#checkLearner(call.memberId) ?? one({ kind: 'add-voter', member: call.memberId });
       case 'remove':
         return isMember ? one({ kind: 'remove', member: call.memberId }) : null;
       case 'replace': {
         if (!isMember) return unknownMember(call.memberId);
+        if (!conf.voters.includes(call.memberId)) return refused(`${call.memberId} does not vote, so there is no vote to take over: remove it instead`);
+        if (conf.voters.includes(call.byMemberId)) return refused(`${call.byMemberId} votes already: remove ${call.memberId} instead`);
         return this.#checkLearner(call.byMemberId) ?? { transition: 'implicit', changes: [{ kind: 'add-voter', member: call.byMemberId }, { kind: 'remove', member: call.memberId }] };
       }
     }

@@ -27,7 +27,9 @@ export class Reads {
   }
 
   get pendingCount(): number {
-    return this.#waiting.length + [...this.#rounds.values()].reduce((sum, round) => sum + round.dones.length, 0);
+    let count = this.#waiting.length;
+    for (const round of this.#rounds.values()) count += round.dones.length;
+    return count;
   }
 
   read(done: ReadDone): void {
@@ -37,6 +39,10 @@ export class Reads {
     }
     if (this.#isStopped) {
       done(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' }));
+      return;
+    }
+    if (this.pendingCount >= this.#host.options.limits.proposalsMax) {
+      done(new AppError({ code: 'MANAGER_STORE_FULL', message: `${this.pendingCount} reads wait already`, hint: 'try again later' }));
       return;
     }
     this.#waiting.push(done);

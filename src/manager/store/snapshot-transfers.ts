@@ -39,6 +39,7 @@ export class SnapshotTransfers {
   readonly #options: TransferOptions;
   readonly #sending: Map<MemberId, Sending> = new Map();
   #receiving: Receiving | null = null;
+  #refusedAlarm = '';
 
   constructor(host: NodeHost, options: TransferOptions) {
     this.#host = host;
@@ -172,7 +173,8 @@ export class SnapshotTransfers {
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       // A state of a newer version: this member waits until it is upgraded, and says so.
-      this.#host.alarms.add(`snapshot-refused: ${error.message}`);
+      this.#refusedAlarm = `snapshot-refused: ${error.message}`;
+      this.#host.alarms.add(this.#refusedAlarm);
       this.#host.send(from, { kind: 'snapshot-end', index, term, isInstalled: false });
       return;
     }
@@ -250,6 +252,7 @@ export class SnapshotTransfers {
       }
       this.#receiving = null;
       const { meta } = receiving.offer.message;
+      this.#host.alarms.delete(this.#refusedAlarm);
       this.#options.install(meta, receiving.decoder.finish(), answer.info.sizeBytes);
       this.#host.core.step(receiving.offer.message);
       this.#host.send(receiving.from, { kind: 'snapshot-end', index: meta.index, term: meta.term, isInstalled: true });

@@ -61,6 +61,13 @@ test('size and age of the snapshot are known after it was made, and after a rest
   await again.close();
 });
 
+test('more reads than may wait are refused by code, and those that wait are answered', async () => {
+  const store = await open({ proposalsMax: 3 });
+  const reads = await Promise.allSettled(Array.from({ length: 5 }, () => store.read()));
+  expect(reads.map((one) => (one.status === 'fulfilled' ? 'read' : one.reason.code))).toEqual(['read', 'read', 'read', 'MANAGER_STORE_FULL', 'MANAGER_STORE_FULL']);
+  await store.close();
+});
+
 test('a bound that is near raises an alarm that says what happens at it, and the alarm goes with its reason', async () => {
   const store = await open({ stateBytesMax: 3000, proposalsMax: 5 });
   expect(store.status().alarms).toEqual([]);
