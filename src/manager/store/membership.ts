@@ -4,7 +4,7 @@ import type { CallAnswer, MemberCall } from './host-messages.ts';
 import { refusedAnswer } from './host-messages.ts';
 import type { NodeHost } from './node-types.ts';
 import type { MemberInfo } from './store-state.ts';
-import { addressCharsMax, featureLevelFirst, memberIdCharsMax, memberIds, removedMax } from './store-state.ts';
+import { addressCharsMax, featureLevelFirst, memberIdCharsMax, memberIds, memberIdShape, removedMax } from './store-state.ts';
 
 type Answer = (answer: CallAnswer) => void;
 type Waiting = { readonly index: number; readonly term: number; readonly answer: Answer };
@@ -223,7 +223,7 @@ export class Membership {
         if (isMember) return this.#checkAgain(call.memberId);
         if (call.featureLevel < featureLevel) return tooOld(call, featureLevel);
         if (removed.length + memberIds(conf).length >= removedMax) return fullOfRemoved(removed.length);
-        if (!isShort(call.memberId, memberIdCharsMax) || !isShort(call.address, addressCharsMax)) return refused(`a member has an id of 1 to ${memberIdCharsMax} characters and an address of 1 to ${addressCharsMax}`);
+        if (!memberIdShape.test(call.memberId) || call.address === '' || call.address.length > addressCharsMax) return refused(`a member has an id of 1 to ${memberIdCharsMax} letters, digits, dots and dashes and an address of 1 to ${addressCharsMax} characters`);
         return one({ kind: this.#host.mutations.has('host-voter-before-caught-up') ? 'add-voter' : 'add-learner', member: call.memberId, context: contextOf(call) });
       case 'update':
         if (!isMember) return unknownMember(call.memberId);
@@ -336,10 +336,6 @@ function tooOld(call: { readonly memberId: MemberId; readonly featureLevel: numb
     code: 'MANAGER_FEATURE_LEVEL', message: `member ${call.memberId} supports feature level ${call.featureLevel}, the cluster is at ${inForce}`,
     hint: 'start a version of Flotilla at least as new as the other managers on it',
   });
-}
-
-function isShort(text: string, charsMax: number): boolean {
-  return text.length > 0 && text.length <= charsMax;
 }
 
 /** Ids never return, so they are never forgotten, and what is never forgotten must be bounded. */

@@ -32,8 +32,9 @@ export const featureLevelFirst = 1;
  * members now would not all find room here one day. A recovery begins a new incarnation, of which nobody has been removed.
  */
 export const removedMax = 10_000;
-/** An id stands in every message and, once removed, in every snapshot. */
+/** An id stands in every message, in the head of every segment (where it has 96 bytes) and, once removed, in every snapshot. */
 export const memberIdCharsMax = 64;
+export const memberIdShape: RegExp = /^[A-Za-z0-9._-]{1,64}$/;
 export const addressCharsMax = 255;
 
 export function emptyState(conf: ConfState): StoreState {

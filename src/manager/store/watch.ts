@@ -26,13 +26,6 @@ export class WatchLog {
     for (const wake of this.#wakers) wake(commit);
   }
 
-  /** What was held is of no use to anyone that has not seen it: a snapshot jumped over entries. */
-  jump(revision: number): void {
-    this.#commits = [];
-    this.#events = 0;
-    this.#floor = revision;
-  }
-
   #drop(): void {
     let kept = this.#commits.length;
     let events = 0;

@@ -73,7 +73,7 @@ test('an id or an address that would not fit into a log entry for members is ref
   const store = await open();
   await store.changeMembers({ kind: 'join', memberId: 'm'.repeat(memberIdCharsMax), address: 'a'.repeat(255), featureLevel: 1 });
   for (const call of [
-    { memberId: 'n'.repeat(memberIdCharsMax + 1), address }, { memberId: '', address }, { memberId: 'n', address: '' }, { memberId: 'n', address: 'a'.repeat(256) },
+    { memberId: 'n'.repeat(memberIdCharsMax + 1), address }, { memberId: 'ü'.repeat(60), address }, { memberId: 'a\r\nb', address }, { memberId: '', address }, { memberId: 'n', address: '' }, { memberId: 'n', address: 'a'.repeat(256) },
   ]) await expect(store.changeMembers({ kind: 'join', ...call, featureLevel: 1 })).rejects.toMatchObject({ code: 'MANAGER_MEMBER_REFUSED' });
   await store.close();
 });
