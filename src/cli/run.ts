@@ -39,11 +39,14 @@ export async function run(args: readonly string[]): Promise<number> {
 
 async function dispatch(args: readonly string[], context: CliContext): Promise<void> {
   const [name, ...rest] = args;
+  if (name === 'help' && rest.length > 0) return dispatch([...rest, '--help'], context);
   if (name === undefined || name === 'help' || name === '-h' || name === '--help') {
     context.out.write(usage());
     if (name === undefined) throw new ExitWith(1);
     return;
   }
+  // Only its help comes here: bin/flotilla hands the daemon all else.
+  if (name === 'daemon') return context.out.write((await import('../os/daemon-start.ts')).daemonUsage);
   if (name === '-v' || name === '--version') return (await import('./commands/version.ts')).runVersion(['--short'], context);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw (await import('./unknown-command.ts')).unknownCommand(name, [...Object.keys(commands), 'daemon']);

@@ -1,6 +1,7 @@
 import { AppError } from '../base/app-error.ts';
 import { limits } from '../base/limits.ts';
 import { jsonLog } from '../base/log.ts';
+import { daemonUsage } from '../os/daemon-start.ts';
 import { openOwnLog } from '../os/own-log.ts';
 import { isMachineGoingDown } from '../os/going-down.ts';
 import { tellReady } from '../os/ready-fd.ts';
@@ -9,6 +10,7 @@ import { readConfig } from './config.ts';
 
 /** `flotilla daemon`: runs until SIGTERM or SIGINT; containers run on without it, unless the machine goes down. */
 async function main(args: readonly string[]): Promise<void> {
+  if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(daemonUsage);
   if (process.getuid?.() !== 0) throw new AppError({ code: 'DAEMON_NOT_ROOT', message: 'the daemon makes namespaces, mounts and networks: it needs root', hint: 'sudo flotilla daemon' });
   const { readyFd, logFile } = readArguments(args);
   const config = await readConfig(process.env);

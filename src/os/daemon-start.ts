@@ -3,6 +3,24 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:f
 import { resolve as resolvePath } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 
+export const daemonUsage = `Usage: flotilla daemon
+
+Run the daemon in the foreground, until SIGTERM or Ctrl-C. Containers run on without it, and the next one adopts them.
+It needs root. Any command that finds no daemon starts one; at boot systemd does: sudo systemctl enable --now flotilla
+
+Settings (docs/configuration.md):
+  /etc/flotilla/config.json   registries, proxies, address pools, log level
+  FLOTILLA_ROOT               data directory (default /var/lib/flotilla)
+  FLOTILLA_RUN                run directory, on a tmpfs (default /run/flotilla)
+  FLOTILLA_SOCKET             the socket (default $FLOTILLA_RUN/flotilla.sock)
+  FLOTILLA_CONFIG             another file than the above
+
+Options:
+  --log-file <file>   where standard error leads to, so that it can be kept small
+  --ready-fd <fd>     written to once it is ready
+  -h, --help          display help for command
+`;
+
 /**
  * Starts the daemon in a session of its own and resolves when it says on descriptor 3 that it is ready.
  * Errors: OS_DAEMON_START with the end of its log, when it ends before that.

@@ -25,8 +25,12 @@ export function hiddenNotYet(program: Command, name: string): void {
     .allowExcessArguments()
     .helpOption(false)
     .action(() => {
-      throw new AppError({ code: 'CLI_NOT_YET', message: `\`compose ${name}\` is not in this version`, hint: instead[name] });
+      throw notYet(name);
     });
+}
+
+export function notYet(name: string): AppError {
+  return new AppError({ code: 'CLI_NOT_YET', message: `\`compose ${name}\` is not in this version`, hint: instead[name] });
 }
 
 /** Flags before the command that would change what it does, and that this version does not have. */

@@ -1,9 +1,10 @@
 import { Command, CommanderError, Option } from 'commander';
 import { AppError } from '../../base/app-error.ts';
+import { nearestWord } from '../../base/nearest.ts';
 import { type CliContext, ExitWith } from '../context.ts';
 import { addConfigCommand } from '../compose-config-flags.ts';
 import type { ComposeFlags, Settings } from './flags.ts';
-import { hiddenNotYet, notYetCommands, refuseGlobalFlags } from './not-yet.ts';
+import { hiddenNotYet, notYet, notYetCommands, refuseGlobalFlags } from './not-yet.ts';
 
 /** `flotilla compose …`: the flags of each command are declared here, what they do is in a file of its own. */
 export async function runCompose(args: readonly string[], context: CliContext): Promise<void> {
@@ -18,8 +19,18 @@ export async function runCompose(args: readonly string[], context: CliContext): 
     // Without a command the help is an answer to a mistake.
     if (error.code === 'commander.help') context.err.write(program.helpInformation());
     if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed' || error.code === 'commander.version') throw new ExitWith(error.exitCode);
-    throw new AppError({ code: 'CLI_USAGE', message: error.message.replace(/^error: /, ''), hint: 'flotilla compose --help' });
+    if (error.code === 'commander.unknownCommand') {
+      const name = /'(.*?)'/.exec(error.message)?.[1] ?? '';
+      throw new AppError({ code: 'CLI_UNKNOWN_COMMAND', message: `flotilla compose has no command \`${name}\``, hint: didYouMean(name, program) });
+    }
+    throw new AppError({ code: 'CLI_USAGE', message: error.message.replace(/^error: /, ''), hint: `flotilla compose ${commandOf(program, args)}--help` });
   }
+}
+
+/** The command that the words are for, with a space behind it. */
+function commandOf(program: Command, args: readonly string[]): string {
+  const found = args.find((word) => program.commands.some((one) => one.name() === word));
+  return found === undefined ? '' : `${found} `;
 }
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
@@ -45,14 +56,37 @@ function composeProgram(context: CliContext): Command {
   const flags = (): ComposeFlags => ({ ...program.opts<ComposeFlags>(), ...settings });
   program.hook('preAction', async (_, command) => {
     refuseGlobalFlags(flags());
-    if (notYetCommands.includes(command.name())) return;
+    if (command.name() === 'help' || notYetCommands.includes(command.name())) return;
     settings = await settle(context, flags(), command.name());
   });
   addLifecycle(program, flags, context);
   addReading(program, flags, context);
   addConfigCommand(program, flags, context);
   for (const name of notYetCommands) hiddenNotYet(program, name);
+  addHelp(program);
   return program;
+}
+
+/** Commander's own would show an empty page for a command that is not there yet, and fail where all is asked for. */
+function addHelp(program: Command): void {
+  program
+    .helpCommand(false)
+    .command('help [command]')
+    .description('Display help for a command')
+    .action((name: string | undefined) => {
+      if (name === undefined) program.outputHelp();
+      else if (notYetCommands.includes(name)) throw notYet(name);
+      else {
+        const command = program.commands.find((one) => one.name() === name || one.aliases().includes(name));
+        if (command === undefined) throw new AppError({ code: 'CLI_UNKNOWN_COMMAND', message: `flotilla compose has no command \`${name}\``, hint: didYouMean(name, program) });
+        command.outputHelp();
+      }
+    });
+}
+
+function didYouMean(name: string, program: Command): string {
+  const near = nearestWord(name, program.commands.map((one) => one.name()));
+  return near === undefined ? 'flotilla compose --help lists what there is' : `did you mean \`flotilla compose ${near}\`?`;
 }
 
 /** Reads the variables that count as flags, and says of those that change nothing that they do. */
