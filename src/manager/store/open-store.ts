@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { AppError } from '../../base/app-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
@@ -68,7 +69,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     storage.openSnapshots();
     const lost = (error: AppError): void => node?.fail(error);
     let node: StoreNode | undefined;
-    const log = await startWorker({ ...setup, role: 'log' }, lost);
+    const log = await startWorker({ ...setup, role: 'log', isEager: options.connect === null && availableParallelism() > 1 }, lost);
     runners.push(log.runner);
     const bulk = options.isSmall ? log : await startWorker({ ...setup, role: 'bulk' }, lost);
     if (bulk !== log) runners.push(bulk.runner);

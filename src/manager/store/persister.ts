@@ -141,7 +141,8 @@ export class Persister {
     this.#isWriting = true;
     const { runner, metrics } = this.#options;
     // NOTE: encoded anew for each try, because the bytes move to the writer's thread.
-    runner.submit({ kind: 'append', batch: encodeItems(batch.flatMap((piece) => piece.items)) }, (error, answer) => {
+    const entryCount = batch.reduce((sum, piece) => sum + piece.entryCount, 0);
+    runner.submit({ kind: 'append', batch: encodeItems(batch.flatMap((piece) => piece.items)), isLone: entryCount <= 1 && this.#queue.length === 0 }, (error, answer) => {
       if (this.#isStopped) return;
       if (error !== null) {
         this.#failed(batch, error);
@@ -150,7 +151,7 @@ export class Persister {
       this.#isWriting = false;
       if (answer.kind === 'appended') {
         metrics.syncUs.add(answer.syncMs * 1000);
-        metrics.batchEntries.add(batch.reduce((sum, piece) => sum + piece.entryCount, 0));
+        metrics.batchEntries.add(entryCount);
         this.#options.onAppended(answer.segmentId);
       }
       this.#options.onFull(false);

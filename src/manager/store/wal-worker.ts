@@ -5,6 +5,7 @@ import { AppError } from '../../base/app-error.ts';
 import { realDisk } from '../../os/disk.ts';
 import { at, facts, outcomes } from './log-memory.ts';
 import type { LogMemory } from './log-memory.ts';
+import { Patience } from './patience.ts';
 import { snapshotChunkBytes } from './snapshot-file.ts';
 import { Storage } from './storage.ts';
 import type { StorageAnswer, StorageJob } from './storage.ts';
@@ -40,7 +41,7 @@ function main(setup: WorkerSetup): void {
     return true;
   };
   if (setup.memory === null) port.on('message', take);
-  else serveLog({ port, memory: setup.memory, take, append: (batch) => storage.perform({ kind: 'append', batch }), failed: (id, error) => reply({ kind: 'failed', id, ...fieldsOf(error) }, []) });
+  else serveLog({ port, memory: setup.memory, take, append: (batch) => storage.perform({ kind: 'append', batch, isLone: true }), failed: (id, error) => reply({ kind: 'failed', id, ...fieldsOf(error) }, []) });
 }
 
 type Message = { readonly id: number; readonly job: StorageJob | null };
@@ -52,17 +53,23 @@ type LogService = {
   readonly failed: (id: number, error: unknown) => void;
 };
 
+/** What the event loop needs from one lone write to the next. */
+const awakeMsMax = 0.15;
+
 /** Jobs in the order of their numbers, from the shared memory or from the port; asleep between them. It never goes back to an event loop. */
 function serveLog(service: LogService): void {
   const words = new Int32Array(service.memory.words);
   const times = new Float64Array(service.memory.words);
   const bytes = new Uint8Array(service.memory.batch);
+  const patience = new Patience(awakeMsMax, () => performance.now());
+  let endMs = performance.now();
   for (let next = 1; ; ) {
     const wake = Atomics.load(words, at.wake);
     if (Atomics.load(words, at.batch) === (next | 0)) {
       const id = next;
       next += 1;
       let outcome: number = outcomes.failed;
+      patience.took(performance.now() - endMs);
       try {
         const answer = service.append(bytes.slice(0, Atomics.load(words, at.length)));
         if (answer.kind === 'appended') {
@@ -76,11 +83,14 @@ function serveLog(service: LogService): void {
       Atomics.store(words, at.outcome, outcome);
       Atomics.add(words, at.done, 1);
       Atomics.notify(words, at.done);
+      endMs = performance.now();
       continue;
     }
     const received: { readonly message: Message } | undefined = receiveMessageOnPort(service.port);
-    if (received === undefined) Atomics.wait(words, at.wake, wake);
-    else if (!service.take(received.message)) return;
+    if (received === undefined) {
+      const isAwake = Atomics.load(words, at.isEager) === 1 && patience.wait(() => Atomics.load(words, at.wake) !== wake);
+      if (!isAwake) Atomics.wait(words, at.wake, wake);
+    } else if (!service.take(received.message)) return;
     else next = received.message.id + 1;
   }
 }

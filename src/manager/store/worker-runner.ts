@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../base/app-error.ts';
 import type { ErrorCode } from '../../base/error-codes.ts';
-import { at, facts, makeLogMemory, memoryBatchBytes, outcomes } from './log-memory.ts';
+import { BatchDesk } from './batch-desk.ts';
+import { makeLogMemory } from './log-memory.ts';
 import type { LogMemory } from './log-memory.ts';
 import type { DataKeys } from './seal.ts';
 import type { JobRunner, StorageAnswer, StorageJob } from './storage.ts';
@@ -28,20 +29,21 @@ export type OpenedRunner = { readonly runner: JobRunner; readonly batches: reado
 
 type Done = (error: AppError | null, answer: StorageAnswer) => void;
 
-/** Starts a thread for the log, for snapshots or for a backup, and waits until it has recovered what is there. */
-export function startWorker(options: Omit<WorkerSetup, 'memory'>, onDeath: (error: AppError) => void): Promise<OpenedRunner> {
+/** Starts a thread for the log, for snapshots or for a backup, and waits until it has recovered what is there. `isEager`: see BatchDesk. */
+export function startWorker(options: Omit<WorkerSetup, 'memory'> & { readonly isEager?: boolean }, onDeath: (error: AppError) => void): Promise<OpenedRunner> {
   const memory = options.role === 'log' ? makeLogMemory() : null;
-  const setup: WorkerSetup = { ...options, memory };
+  const { isEager = false, ...rest } = options;
+  const setup: WorkerSetup = { ...rest, memory };
   const worker = new Worker(workerUrl(), { workerData: setup, name: `store-${setup.role}` });
   const waiting = new Map<number, Done>();
-  const desk = memory === null ? null : new BatchDesk(memory, (id, answer) => take(waiting, id)?.(null, answer));
+  const desk = memory === null ? null : new BatchDesk({ memory, isEager, monotonicMs: () => performance.now(), onDurable: (id, answer) => take(waiting, id)?.(null, answer) });
   let nextId = 1;
   let closed: (() => void) | undefined;
   let isEnded = false;
   const runner: JobRunner = {
     submit: (job, done) => {
       waiting.set(nextId, done);
-      if (job.kind !== 'append' || desk?.put(nextId, job.batch) !== true) {
+      if (job.kind !== 'append' || desk?.put(nextId, job.batch, job.isLone) !== true) {
         worker.postMessage({ id: nextId, job }, movedOf(job));
         desk?.wake();
       }
@@ -84,51 +86,6 @@ export function startWorker(options: Omit<WorkerSetup, 'memory'>, onDeath: (erro
       died(new AppError({ code: 'BASE_INTERNAL', message: 'the thread of the store ended' }));
     });
   });
-}
-
-/** The event loop's side of the shared memory. */
-class BatchDesk {
-  readonly #words: Int32Array<SharedArrayBuffer>;
-  readonly #facts: Float64Array<SharedArrayBuffer>;
-  readonly #batch: Uint8Array<SharedArrayBuffer>;
-  readonly #onDurable: (id: number, answer: StorageAnswer) => void;
-  #id = 0;
-
-  constructor(memory: LogMemory, onDurable: (id: number, answer: StorageAnswer) => void) {
-    this.#words = new Int32Array(memory.words);
-    this.#facts = new Float64Array(memory.words);
-    this.#batch = new Uint8Array(memory.batch);
-    this.#onDurable = onDurable;
-  }
-
-  /** False: one is there already, or this one is too large. */
-  put(id: number, batch: Uint8Array): boolean {
-    if (this.#id !== 0 || batch.length > memoryBatchBytes) return false;
-    this.#id = id;
-    this.#batch.set(batch);
-    const done = Atomics.load(this.#words, at.done);
-    Atomics.store(this.#words, at.length, batch.length);
-    Atomics.store(this.#words, at.batch, id | 0);
-    this.wake();
-    const answered = Atomics.waitAsync(this.#words, at.done, done);
-    // NOTE: never from within `put`: who submits does not expect the answer before it returns.
-    if (answered.async) void answered.value.then(this.#take);
-    else queueMicrotask(this.#take);
-    return true;
-  }
-
-  wake(): void {
-    Atomics.add(this.#words, at.wake, 1);
-    Atomics.notify(this.#words, at.wake);
-  }
-
-  readonly #take = (): void => {
-    const id = this.#id;
-    this.#id = 0;
-    // A failure comes as a message.
-    if (Atomics.load(this.#words, at.outcome) !== outcomes.durable) return;
-    this.#onDurable(id, { kind: 'appended', segmentId: this.#facts[facts.segmentId] ?? 0, syncMs: this.#facts[facts.syncMs] ?? 0 });
-  };
 }
 
 /** The bytes of a batch move to the thread instead of being copied. */

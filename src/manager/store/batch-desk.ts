@@ -1,0 +1,101 @@
+import { at, facts, memoryBatchBytes, outcomes } from './log-memory.ts';
+import type { LogMemory } from './log-memory.ts';
+import { Patience } from './patience.ts';
+import type { StorageAnswer } from './storage.ts';
+
+export type BatchDeskOptions = {
+  readonly memory: LogMemory;
+  readonly onDurable: (id: number, answer: StorageAnswer) => void;
+  /** The event loop may stay awake for an answer that is about to come. */
+  readonly isEager: boolean;
+  readonly monotonicMs: () => number;
+};
+
+/** A few times what a fast disk takes, and nothing beside a tick. */
+const awakeMsMax = 0.3;
+/** A write that comes so soon after the one before is one of a row. */
+const followsMs = 1;
+
+/** The event loop's side of the shared memory. */
+export class BatchDesk {
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #facts: Float64Array<SharedArrayBuffer>;
+  readonly #batch: Uint8Array<SharedArrayBuffer>;
+  readonly #options: BatchDeskOptions;
+  readonly #patience: Patience;
+  #id = 0;
+  /** `done` before the batch that is there now. */
+  #doneBefore = 0;
+  #isEager = false;
+  #takenMs = -Infinity;
+
+  constructor(options: BatchDeskOptions) {
+    const { memory } = options;
+    this.#words = new Int32Array(memory.words);
+    this.#facts = new Float64Array(memory.words);
+    this.#batch = new Uint8Array(memory.batch);
+    this.#options = options;
+    this.#patience = new Patience(awakeMsMax, options.monotonicMs);
+  }
+
+  /** False: one is there already, or this one is too large. `isLone`: nothing else waits to be written. */
+  put(id: number, batch: Uint8Array, isLone: boolean): boolean {
+    if (this.#id !== 0 || batch.length > memoryBatchBytes) return false;
+    this.#id = id;
+    this.#isEager = isLone && this.#options.isEager && this.#options.monotonicMs() - this.#takenMs < followsMs;
+    this.#batch.set(batch);
+    this.#doneBefore = Atomics.load(this.#words, at.done);
+    Atomics.store(this.#words, at.length, batch.length);
+    Atomics.store(this.#words, at.isEager, this.#isEager ? 1 : 0);
+    Atomics.store(this.#words, at.batch, id | 0);
+    Atomics.add(this.#words, at.wake, 1);
+    // NOTE: not here. A thread that is woken may take this one's processor at once, and what goes to other members in the same round of work is to
+    // leave first. Nor does who submits expect the answer before this returns.
+    queueMicrotask(this.#begin);
+    return true;
+  }
+
+  wake(): void {
+    Atomics.add(this.#words, at.wake, 1);
+    Atomics.notify(this.#words, at.wake);
+  }
+
+  get #isDone(): boolean {
+    return Atomics.load(this.#words, at.done) !== this.#doneBefore;
+  }
+
+  readonly #begin = (): void => {
+    Atomics.notify(this.#words, at.wake);
+    // NOTE: the sockets are read once more before that.
+    if (this.#isEager) setImmediate(this.#stayAwake);
+    else this.#await();
+  };
+
+  readonly #stayAwake = (): void => {
+    if (this.#patience.wait(() => this.#isDone)) this.#take();
+    else this.#await();
+  };
+
+  readonly #await = (): void => {
+    const answered = Atomics.waitAsync(this.#words, at.done, this.#doneBefore);
+    if (answered.async) void answered.value.then(this.#look);
+    else this.#take();
+  };
+
+  /** NOTE: the thread raises `done` first and notifies then; a notification may be of the batch before, whose answer was seen in between. */
+  readonly #look = (): void => {
+    if (this.#isDone) this.#take();
+    else this.#await();
+  };
+
+  #take(): void {
+    const id = this.#id;
+    this.#id = 0;
+    const syncMs = this.#facts[facts.syncMs] ?? 0;
+    this.#patience.took(syncMs);
+    this.#takenMs = this.#options.monotonicMs();
+    // A failure comes as a message.
+    if (Atomics.load(this.#words, at.outcome) !== outcomes.durable) return;
+    this.#options.onDurable(id, { kind: 'appended', segmentId: this.#facts[facts.segmentId] ?? 0, syncMs });
+  }
+}

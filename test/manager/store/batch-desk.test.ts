@@ -1,0 +1,151 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { BatchDesk } from '../../../src/manager/store/batch-desk.ts';
+import { at, facts, makeLogMemory, memoryBatchBytes, outcomes } from '../../../src/manager/store/log-memory.ts';
+import { Patience } from '../../../src/manager/store/patience.ts';
+
+/** The desk, and the thread's side of the memory in the hands of the test. */
+function setUp(isEager: boolean) {
+  const memory = makeLogMemory();
+  const words = new Int32Array(memory.words);
+  const times = new Float64Array(memory.words);
+  const clock = { ms: 0 };
+  const durable: number[] = [];
+  const desk = new BatchDesk({ memory, isEager, monotonicMs: () => (clock.ms += 0.001), onDurable: (id) => void durable.push(id) });
+  const raise = (outcome: number, syncMs = 0.1): void => {
+    times[facts.syncMs] = syncMs;
+    Atomics.store(words, at.outcome, outcome);
+    Atomics.add(words, at.done, 1);
+  };
+  return { desk, durable, clock, words, raise, notify: () => Atomics.notify(words, at.done) };
+}
+
+const batch: Uint8Array = Uint8Array.of(1, 2, 3);
+/** Long enough for promises, for immediates and for what another thread would post. */
+async function settle(): Promise<void> {
+  for (let round = 0; round < 10; round += 1) await nextRound();
+}
+
+describe('a batch on the desk', () => {
+  it('is durable when the thread says so, and never from within `put`', async () => {
+    const { desk, durable, raise, notify } = setUp(false);
+    expect(desk.put(1, batch, true)).toBe(true);
+    raise(outcomes.durable);
+    expect(durable).toEqual([]);
+    await settle();
+    expect(durable).toEqual([1]);
+    desk.put(2, batch, true);
+    await settle();
+    expect(durable).toEqual([1]);
+    raise(outcomes.durable);
+    notify();
+    await settle();
+    expect(durable).toEqual([1, 2]);
+  });
+
+  it('is not made durable by a late notification of the batch before', async () => {
+    const { desk, durable, raise, notify } = setUp(false);
+    desk.put(1, batch, true);
+    raise(outcomes.durable);
+    await settle();
+    desk.put(2, batch, true);
+    await settle();
+    notify();
+    await settle();
+    expect(durable).toEqual([1]);
+    raise(outcomes.durable);
+    notify();
+    await settle();
+    expect(durable).toEqual([1, 2]);
+  });
+
+  it('is refused while another is there, and when it is too large', async () => {
+    const { desk, raise } = setUp(false);
+    expect(desk.put(1, new Uint8Array(memoryBatchBytes + 1), true)).toBe(false);
+    expect(desk.put(1, batch, true)).toBe(true);
+    expect(desk.put(2, batch, true)).toBe(false);
+    raise(outcomes.durable);
+    await settle();
+    expect(desk.put(2, batch, true)).toBe(true);
+  });
+
+  it('that failed is not durable', async () => {
+    const { desk, durable, raise } = setUp(false);
+    desk.put(1, batch, true);
+    raise(outcomes.failed);
+    await settle();
+    expect(durable).toEqual([]);
+    expect(desk.put(2, batch, true)).toBe(true);
+  });
+
+  it('of a row of lone ones is waited for awake, and one that comes late all the same by its notification', async () => {
+    const { desk, durable, clock, words, raise, notify } = setUp(true);
+    for (let id = 1; id <= 6; id += 1) {
+      desk.put(id, batch, true);
+      raise(outcomes.durable);
+      await settle();
+    }
+    expect(Atomics.load(words, at.isEager)).toBe(1);
+    desk.put(7, batch, true);
+    await settle();
+    expect(durable).toEqual([1, 2, 3, 4, 5, 6]);
+    raise(outcomes.durable);
+    notify();
+    await settle();
+    expect(durable).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    desk.put(8, batch, false);
+    expect(Atomics.load(words, at.isEager)).toBe(0);
+    raise(outcomes.durable);
+    await settle();
+    clock.ms += 50;
+    desk.put(9, batch, true);
+    expect(Atomics.load(words, at.isEager)).toBe(0);
+  });
+});
+
+describe('patience', () => {
+  /** Each look at the clock takes 0.01 ms. */
+  function patient(): { readonly patience: Patience; readonly looks: (untilOver: number) => { readonly isOver: boolean; readonly count: number } } {
+    let nowMs = 0;
+    const patience = new Patience(0.3, () => (nowMs += 0.01));
+    return {
+      patience,
+      looks: (untilOver) => {
+        let count = 0;
+        const isOver = patience.wait(() => (count += 1) > untilOver);
+        return { isOver, count };
+      },
+    };
+  }
+
+  it('is for short waits only', () => {
+    const { patience, looks } = patient();
+    expect(looks(0)).toEqual({ isOver: false, count: 0 });
+    for (let i = 0; i < 5; i += 1) patience.took(0.1);
+    expect(looks(5)).toEqual({ isOver: true, count: 6 });
+    patience.took(20);
+    expect(looks(0)).toEqual({ isOver: false, count: 0 });
+  });
+
+  it('has an end, and after time spent in vain it rests, each time twice as long', () => {
+    const { patience, looks } = patient();
+    for (let i = 0; i < 5; i += 1) patience.took(0.1);
+    const restsAfterVain = (): number => {
+      const { isOver, count } = looks(Infinity);
+      expect(isOver).toBe(false);
+      expect(count).toBeGreaterThan(20);
+      expect(count).toBeLessThan(40);
+      let rests = 0;
+      while (!looks(0).isOver) rests += 1;
+      return rests;
+    };
+    expect(restsAfterVain()).toBe(4);
+    expect(restsAfterVain()).toBe(4);
+    looks(Infinity);
+    for (let i = 0; i < 4; i += 1) looks(0);
+    looks(Infinity);
+    let rests = 0;
+    while (!looks(0).isOver) rests += 1;
+    expect(rests).toBe(8);
+  });
+});
