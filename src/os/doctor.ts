@@ -1,11 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { type Check, clockCheck, diskCheck } from './doctor-disk.ts';
 
-/** One thing the machine must have. `fix` is a line to paste. */
-export type Check = { readonly name: string; readonly isOk: boolean; readonly isRequired: boolean; readonly found: string; readonly fix: string | null };
-
-/** Looks at this machine, changes nothing. `path` is the PATH to search. */
-export function examineMachine(path: string): Check[] {
+/** Looks at this machine, changes nothing. `path` is the PATH to search, `root` the data directory of the daemon. */
+export function examineMachine(path: string, root: string): Check[] {
   const apt = (name: string): string => `sudo apt-get install -y ${name}`;
   const crun = versionOf('crun', path);
   const runc = versionOf('runc', path);
@@ -21,6 +19,8 @@ export function examineMachine(path: string): Check[] {
     forwardingCheck(),
     { ...check('init for `init: true`', initProgram(path) !== null, initProgram(path) ?? 'not found', apt('tini')), isRequired: false },
     { ...check('memory', availableBytes() > 256e6, `${Math.round(availableBytes() / 1e6)} MB available`, 'stop what is not needed'), isRequired: false },
+    diskCheck(root),
+    clockCheck(),
   ];
 }
 

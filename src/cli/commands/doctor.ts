@@ -5,7 +5,7 @@ import { parseCommand } from '../parse-command.ts';
 /** Each thing that is needed, whether it is there, and for each that is not the line that mends it. Exit code 1 when one is missing. */
 export async function runDoctor(args: readonly string[], context: CliContext): Promise<void> {
   const { options } = await parseCommand('doctor', args, context, (command) => command.description('Say what is missing on this machine').option('--format <format>', 'pretty or json', 'pretty'));
-  const checks = examineMachine(context.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin');
+  const checks = examineMachine(context.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', context.env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla');
   const missing = checks.filter((one) => !one.isOk && one.isRequired);
   if (options['format'] === 'json') context.out.write(`${JSON.stringify(checks)}\n`);
   else {
