@@ -7,8 +7,10 @@ import type { SimMember } from './sim-member.ts';
 import type { SimNetwork } from './sim-network.ts';
 import { count } from './tally.ts';
 import type { Tally } from './tally.ts';
+import { strikeTargeted } from './targeted.ts';
+import type { TargetedFault, Tools } from './targeted.ts';
 
-export type Fault = 'crash' | 'restart' | 'cut' | 'one-way' | 'heal' | 'lossy' | 'stall' | 'slow-disk' | 'full-disk' | 'disk-error' | 'bit-flip' | 'drift' | 'crash-at-jobs' | 'transfer' | 'add' | 'remove' | 'replace' | 'snapshot' | 'rotate-key' | 'storm';
+export type Fault = TargetedFault | 'crash' | 'restart' | 'cut' | 'one-way' | 'heal' | 'lossy' | 'stall' | 'slow-disk' | 'full-disk' | 'disk-error' | 'bit-flip' | 'drift' | 'crash-at-jobs' | 'transfer' | 'add' | 'remove' | 'replace' | 'snapshot' | 'rotate-key' | 'storm';
 
 export const allFaults: readonly Fault[] = ['crash', 'restart', 'cut', 'one-way', 'heal', 'lossy', 'stall', 'slow-disk', 'full-disk', 'disk-error', 'bit-flip', 'drift', 'crash-at-jobs', 'transfer', 'add', 'remove', 'replace', 'snapshot', 'rotate-key', 'storm'];
 
@@ -55,6 +57,7 @@ export class Nemesis {
   calm(): void {
     const { network, members } = this.#cluster;
     network.cut.clear();
+    network.onChunk = null;
     Object.assign(network.faults, { dropRate: 0, repeatRate: 0, slowRate: 0 });
     for (const member of members) {
       member.slowness = 1;
@@ -177,7 +180,21 @@ export class Nemesis {
         trace?.(`${member.id} rotates its key`);
         member.act(() => member.rotation?.rotate(() => undefined));
         break;
+      default:
+        trace?.(`${member.id} ${fault}`);
+        strikeTargeted(fault, member, this.#tools());
     }
+  }
+
+  #tools(): Tools {
+    const cluster = this.#cluster;
+    return {
+      cluster, random: this.#random, leader: () => this.#leader(), add: () => this.#add(),
+      remove: (member) => this.#call({ kind: 'remove', memberId: member.id }),
+      later: (delayMs, run) => void cluster.scheduler.after(delayMs, () => {
+        if (!this.#isOver) run();
+      }),
+    };
   }
 
   /** Members restart one after the other, faster than elections end. */

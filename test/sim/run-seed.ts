@@ -14,6 +14,7 @@ import { SimMember } from './sim-member.ts';
 import { SimNetwork } from './sim-network.ts';
 import { count, emptyTally } from './tally.ts';
 import type { Tally } from './tally.ts';
+import { targetedFaults } from './targeted.ts';
 
 export type SeedResult = { readonly seed: number; readonly failure: string | null; readonly events: number; readonly acknowledged: number; readonly terms: number; readonly trace: readonly string[]; /** What it met, counted. */ readonly tally: Tally; /** Of all its events in order: equal where the same happened. */ readonly fingerprint: string };
 
@@ -66,11 +67,17 @@ class Run {
     });
     const voterCount = [3, 3, 3, 5, 1, 2][randomBelow(random, 6)] ?? 3;
     const voters = Array.from({ length: voterCount }, (_, at) => `m${at + 1}`);
+    // NOTE: of a sequence of its own, so that seeds without any of these do what they did before these were there.
+    const extra = seededRandom(seed ^ 0x7a39e1);
+    const targeted = options.faults === undefined && extra.float() < 0.5 ? targetedFaults.filter(() => extra.float() < 0.3) : [];
+    const isLagging = targeted.includes('lag');
     const limits: StoreLimits = {
       ...clusterLimits, electionTicks: 5 + randomBelow(random, 6), snapshotEntries: 20 + randomBelow(random, 150), snapshotBytes: 64 * 1024, snapshotDelayMs: 0, trailingEntries: randomBelow(random, 40), segmentSizeBytes: 24 * 1024,
       proposalTimeoutMs: 2000, snapshotProgressMs: 3000, promoteEntriesMax: 10, applyEntriesMax: 1 + randomBelow(random, 64), snapshotWindow: 1 + randomBelow(random, 4),
     };
-    const isEncrypted = random.float() < 0.15;
+    // Short logs and long values: who lags needs a snapshot of many chunks.
+    if (isLagging) Object.assign(limits, { trailingEntries: 3 });
+    const isEncrypted = random.float() < 0.15 || targeted.includes('rotate-and-crash');
     const isSmall = random.float() < 0.2;
     const chunkBytes = this.#has('host-snapshot-in-one-message') ? 1 << 30 : 512 + randomBelow(random, 4096);
     const members: SimMember[] = [];
@@ -89,8 +96,9 @@ class Run {
     for (const id of voters) make(id, true);
     this.#clients = new SimClients({ scheduler, random: seededRandom(randomBelow(random, 0x7fffffff)), oracles: this.#oracles, members: () => members, keyCount: 1 + randomBelow(random, 5) });
     this.#clients.padding = random.float() < 0.2 ? randomBelow(random, 2000) : 0;
+    if (isLagging) this.#clients.padding = Math.max(this.#clients.padding, 800);
     const share = 0.15 + random.float() * 0.5;
-    const faults = options.faults ?? allFaults.filter(() => random.float() < share);
+    const faults = [...(options.faults ?? allFaults.filter(() => random.float() < share)), ...targeted];
     this.#nemesis = new Nemesis(this.#cluster, seededRandom(randomBelow(random, 0x7fffffff)), faults.length === 0 ? ['crash'] : faults);
     say?.(`seed ${seed}: ${voterCount} voters, faults ${faults.join(' ')}`);
   }

@@ -64,6 +64,8 @@ export class SimMember {
   rotation: KeyRotation | null = null;
   /** The version that runs on it, from its next start on. */
   featureLevel = 1;
+  /** How far its wall clock is from the right time. */
+  wallOffsetMs = 0;
   /** How fast its clock runs. */
   drift = 1;
   /** Disk calls take this many times longer. */
@@ -105,7 +107,7 @@ export class SimMember {
       const node: StoreNode = new StoreNode(
         {
           clock: {
-            nowMs: () => 1_700_000_000_000 + scheduler.nowMs * this.drift,
+            nowMs: () => 1_700_000_000_000 + this.wallOffsetMs + scheduler.nowMs * this.drift,
             monotonicMs: () => scheduler.nowMs * this.drift,
             sleep: () => Promise.reject(new Error('no promises in the simulation')),
             after: (ms, fn) => this.#schedule(life, ms / this.drift, fn, true),

@@ -29,6 +29,8 @@ export class SimNetwork {
   readonly #receivers: Map<string, (envelope: Envelope) => void> = new Map();
   readonly #lost: Map<string, (other: string) => void> = new Map();
   sentCount = 0;
+  /** Who looks for the moment within the transfer of a snapshot. */
+  onChunk: ((from: string, to: string) => void) | null = null;
 
   constructor(scheduler: Scheduler, random: Random, faults: NetworkFaults) {
     this.#scheduler = scheduler;
@@ -61,6 +63,7 @@ export class SimNetwork {
       if (bytes.length > faults.messageBytesMax) return;
       sent = decodeEnvelope(bytes);
     }
+    if (envelope.message.kind === 'snapshot-chunk') this.onChunk?.(envelope.from, envelope.to);
     this.#deliver(sent);
     if (envelope.message.kind === 'raft' && random.float() < faults.repeatRate) this.#deliver(sent);
   }

@@ -77,6 +77,7 @@ export class StoreNode {
         this.#persister.start();
       },
       indexesInUse: () => this.#transfers.indexesInUse(),
+      arrivedIndexes: () => this.#transfers.arrivedIndexes(),
     });
     this.#transfers = new SnapshotTransfers(host, { makeNew: (done, isAnew) => this.#maker.request(done, isAnew), install: (meta, state, sizeBytes) => this.#ready.offerInstall(meta, state, sizeBytes) });
     this.#ready = new ReadyHandler({

@@ -14,8 +14,10 @@ export type SnapshotMakerOptions = {
   readonly log: MemoryLogStorage;
   /** Writes the marker to the log; `finish` runs when it is durable. */
   readonly addMarker: (marker: LogMarker, finish: () => void) => void;
-  /** Snapshots that are being sent and must stay. */
+  /** Snapshots that are being sent or are about to be installed, and must stay. */
   readonly indexesInUse: () => readonly number[];
+  /** Those about to be installed. */
+  readonly arrivedIndexes: () => readonly number[];
 };
 
 const sliceBytes = 128 * 1024;
@@ -158,10 +160,10 @@ export class SnapshotMaker {
   #written(made: { readonly meta: SnapshotMeta; readonly info: SnapshotInfo; readonly startMs: number; readonly timeMs: number }): void {
     const { metrics, env } = this.#host;
     const { meta, info, startMs } = made;
-    // A snapshot of the leader that was installed meanwhile is newer: then this one is of no use.
-    if (this.#newest !== null && this.#newest.index >= meta.index) {
+    // A snapshot of the leader that was installed meanwhile, or will be, is newer: then this one is of no use, and its marker may not follow the newer one's.
+    if (Math.max(this.#newest?.index ?? 0, ...this.#options.arrivedIndexes()) >= meta.index) {
       this.#finish(null);
-      this.#clean(this.#older?.index ?? this.#newest.index);
+      this.#clean(this.#older?.index ?? this.#newest?.index ?? 0);
       return;
     }
     this.#options.addMarker({ index: meta.index, term: meta.term, isInstall: false }, () => {

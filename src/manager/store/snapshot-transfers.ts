@@ -37,6 +37,7 @@ const askAgainMs = 1000;
 export class SnapshotTransfers {
   readonly #host: NodeHost;
   readonly #options: TransferOptions;
+  readonly #toInstall: Set<number> = new Set();
   readonly #sending: Map<MemberId, Sending> = new Map();
   #receiving: Receiving | null = null;
   #refusedAlarm = '';
@@ -51,7 +52,14 @@ export class SnapshotTransfers {
   }
 
   indexesInUse(): readonly number[] {
-    return [...this.#sending.values()].map((sending) => sending.message.meta.index);
+    return [...[...this.#sending.values()].map((sending) => sending.message.meta.index), ...this.arrivedIndexes()];
+  }
+
+  /** Whole files of a leader whose installation is not durable yet: with a log that stands still there are several. */
+  arrivedIndexes(): readonly number[] {
+    const applied = appliedIndex(this.#host.state());
+    for (const index of this.#toInstall) if (index <= applied) this.#toInstall.delete(index);
+    return [...this.#toInstall];
   }
 
   /** The core wants a member to have the newest snapshot. */
@@ -244,7 +252,10 @@ export class SnapshotTransfers {
 
   #finish(receiving: Receiving): void {
     receiving.isBusy = true;
+    // NOTE: from before the file is there until it is installed, or what an earlier installation cleans up would take it along.
+    this.#toInstall.add(receiving.offer.message.meta.index);
     this.#host.env.bulkRunner.submit({ kind: 'snapshot-finish', slot: 'receive', sha256: receiving.offer.sha256 }, (error, answer) => {
+      if (error !== null) this.#toInstall.delete(receiving.offer.message.meta.index);
       if (this.#receiving !== receiving) return;
       if (error !== null || answer.kind !== 'snapshot') {
         if (error !== null) this.#failed(receiving, error);
