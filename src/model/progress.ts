@@ -50,3 +50,6 @@ export type ContainerSummary = {
 
 /** What came of `rm`. `replacedBy`: the service that the container was of is to have it, so it gets another. */
 export type RemovedContainer = { readonly replacedBy: { readonly projectName: string; readonly serviceName: string } | null };
+
+/** A network of ours, and what else the host reaches by the same addresses. `isOfFile`: the file asks for this subnet. */
+export type NetworkOverlap = { readonly networkName: string; readonly projectName: string | null; readonly subnet: string; readonly isOfFile: boolean; readonly meets: readonly string[] };

@@ -1,9 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { type Check, clockCheck, diskCheck } from './doctor-disk.ts';
+import { isOnTmpfs } from './quick-files.ts';
 
-/** Looks at this machine, changes nothing. `path` is the PATH to search, `root` the data directory of the daemon. */
-export function examineMachine(path: string, root: string): Check[] {
+/**
+ * Looks at this machine, changes nothing. `path` is the PATH to search, `root` the data directory of the daemon, `runDir` where it keeps
+ * what is to be gone after a reboot.
+ */
+export function examineMachine({ path, root, runDir }: { readonly path: string; readonly root: string; readonly runDir: string }): Check[] {
   const apt = (name: string): string => `sudo apt-get install -y ${name}`;
   const crun = versionOf('crun', path);
   const runc = versionOf('runc', path);
@@ -17,6 +22,7 @@ export function examineMachine(path: string, root: string): Check[] {
     check('cgroups', cgroupVersion() !== null, cgroupVersion() ?? 'no hierarchy is mounted', 'mount cgroup v2: sudo mount -t cgroup2 none /sys/fs/cgroup'),
     check('nf_tables', existsSync('/proc/net/netfilter') || existsSync('/proc/sys/net/netfilter'), 'netfilter in the kernel', 'sudo modprobe nf_tables'),
     forwardingCheck(),
+    runDirCheck(runDir),
     { ...check('init for `init: true`', initProgram(path) !== null, initProgram(path) ?? 'not found', apt('tini')), isRequired: false },
     { ...check('memory', availableBytes() > 256e6, `${Math.round(availableBytes() / 1e6)} MB available`, 'stop what is not needed'), isRequired: false },
     diskCheck(root),
@@ -30,6 +36,14 @@ function overlayCheck(): Check {
   const modules = `/lib/modules/${readText('/proc/sys/kernel/osrelease').trim()}`;
   const isModule = !isLoaded && readText(`${modules}/modules.dep`).includes('/overlay.ko');
   return check('overlayfs', isLoaded || isModule, isLoaded ? 'in the kernel' : isModule ? 'a module of the kernel' : `neither in /proc/filesystems nor in ${modules}`, 'sudo modprobe overlay');
+}
+
+/** On a disk it outlives a reboot with what belonged to the last one, and secrets need a file system of their own. */
+function runDirCheck(runDir: string): Check {
+  let there = resolve(runDir);
+  while (!existsSync(there) && there !== '/') there = dirname(there);
+  const isOk = isOnTmpfs(there);
+  return { ...check('run directory', isOk, `${runDir} is on ${isOk ? 'a tmpfs' : 'a disk'}`, `let FLOTILLA_RUN name a directory on a tmpfs, or, before the daemon starts: sudo mkdir -p ${runDir} && sudo mount -t tmpfs -o mode=0711 flotilla ${runDir}`), isRequired: false };
 }
 
 /** Who is not root can't tell: everything below /proc/sys is read-only for them. */

@@ -6,6 +6,7 @@ import { AppError } from '../../base/app-error.ts';
 import type { Net } from '../../net/net.ts';
 import type { NodeFacts } from '../../wire/session.ts';
 import type { Route } from '../../wire/http-server.ts';
+import { networkOverlaps } from '../network-overlaps.ts';
 
 export function systemRoutes(options: { readonly engine: Engine; readonly net: Net; readonly queries: Queries; readonly facts: NodeFacts; readonly storeStatus: () => unknown; readonly proxies: ProxySettings }): readonly Route[] {
   const { engine, queries, facts } = options;
@@ -39,6 +40,7 @@ export function systemRoutes(options: { readonly engine: Engine; readonly net: N
       },
     },
     { method: 'GET', path: '/v1/volumes', handle: async () => json(await engine.volumes.list()) },
+    { method: 'GET', path: '/v1/network-overlaps', handle: async () => json(networkOverlaps(queries.networks(null), await options.net.hostSubnets())) },
     { method: 'GET', path: '/v1/networks', handle: async () => json(queries.networks(null)) },
     {
       method: 'GET',

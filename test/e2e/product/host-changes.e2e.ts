@@ -39,3 +39,26 @@ test('a new network keeps clear of a subnet that came with a VPN after the daemo
   expect(await subnetOf(cwd)).toBe(before);
   await world.ok(['compose', 'down'], { cwd });
 });
+
+test('doctor tells of a network that a VPN meets that came up later, and how it is mended', async () => {
+  const cwd = world.project({ 'compose.yaml': 'name: early\nservices: {a: {image: busybox, command: [sleep, infinity], stop_signal: KILL}}' });
+  await world.ok(['compose', 'up', '-d'], { cwd });
+  const subnet = await subnetOf(cwd);
+  expect((await world.run(['doctor'])).stdout).toContain('✔ subnets: ');
+  execFileSync('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', `${link}b`]);
+  execFileSync('ip', ['addr', 'add', `${subnet}.201/25`, 'dev', link]);
+  execFileSync('ip', ['link', 'set', link, 'up']);
+  const told = await world.run(['doctor']);
+  expect(told.stdout).toContain(`! subnets: network early_default (${subnet}.0/24) meets ${subnet}.128/25`);
+  expect(told.stdout).toContain('mend it: make it anew, it gets a free one: flotilla compose -p early down, then up -d');
+  await world.ok(['compose', 'down'], { cwd });
+  await world.ok(['compose', 'up', '-d'], { cwd });
+  expect((await world.run(['doctor'])).stdout).toContain('✔ subnets: ');
+  await world.ok(['compose', 'down'], { cwd });
+  execFileSync('ip', ['link', 'del', link]);
+});
+
+test('doctor tells of a run directory on a disk', async () => {
+  expect((await world.run(['doctor'])).stdout).toMatch(/! run directory: .*\/run is on a disk\n {4}mend it: let FLOTILLA_RUN name a directory on a tmpfs/);
+  expect((await world.run(['doctor'], { env: { FLOTILLA_RUN: '/dev/shm/flotilla-none' } })).stdout).toContain('✔ run directory: /dev/shm/flotilla-none is on a tmpfs');
+});
