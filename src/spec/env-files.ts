@@ -58,13 +58,15 @@ function withLabels(session: Session, service: Service, place: Place): Service {
 
 function readEnvFile(session: Session, envFile: Pick<EnvFile, 'path' | 'format' | 'required'>, options: { readonly lookup: Lookup; readonly earlier: ReadonlyMap<string, string> }, place: Place): DotenvResult['values'] | undefined {
   const { report } = session;
-  const { path } = envFile;
-  const provided = peek(session, path);
-  if (provided === undefined) return undefined;
   const refuse = (code: Diagnostic['code'], message: string, hint?: string): undefined => {
     report.error({ code, message, hint, ...place });
     return undefined;
   };
+  // NOTE: an empty text is left out of the canonical form, so it may not be there at all.
+  const path = envFile.path ?? '';
+  if (path === '') return refuse('SPEC_BAD_VALUE', 'an env file is named by an empty path', 'Name a file, or take the entry away.');
+  const provided = peek(session, path);
+  if (provided === undefined) return undefined;
   if (provided.kind === 'missing') return envFile.required === false ? undefined : refuse('SPEC_FILE_NOT_FOUND', `the env file ${path} does not exist`, 'Make it, or write `required: false`.');
   if (provided.kind === 'directory') return refuse('SPEC_ENV_FILE', `the env file ${path} is a folder`);
   if (provided.kind === 'unreadable') return refuse('SPEC_ENV_FILE', `the env file ${path} can't be read: ${provided.message}`);

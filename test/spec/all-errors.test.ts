@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/base/random.ts';
 import { folder, loadFiles } from './load-files.ts';
+import { sampleModel } from './samples.ts';
 
 /** `CODE line: message` of every error, in order. */
 function errorsOf(text: string, others: Readonly<Record<string, string>> = {}): readonly string[] {
@@ -70,7 +72,29 @@ test.for<readonly [string, string, readonly string[]]>([
   ['a variable in the image of a base', 'services:\n  a: {image: "${A:?}"}\n  b: {extends: a}\n', ['SPEC_VARIABLE_REQUIRED 2']],
   ['a variable in a list of networks', 'services:\n  a: {image: a, networks: ["${A:?}"]}\n', ['SPEC_VARIABLE_REQUIRED 2']],
   ['services that are a list', 'services: [a]\nnetworks: {n: text}\n', ['SPEC_WRONG_TYPE 1', 'SPEC_WRONG_TYPE 2']],
+  ['an env file without a name', 'services:\n  a: {image: a, env_file: [{path: ""}]}\n', ['SPEC_BAD_VALUE 2']],
   ['an included file that is not there', 'include: [x.yaml]\nservices:\n  a: {image: a, depends_on: [b]}\n', ['SPEC_FILE_NOT_FOUND 1']],
 ])('%s is told alone', ([, text, expected]) => {
   expect(errorsOf(text)).toEqual(expected);
 });
+
+const junk: readonly unknown[] = [null, 5, '', 'x', [], {}, [null], [5], [''], { a: null }, true, '${X:?}', ['${X:?}'], 'service:nobody', { path: '' }, [{ path: null }], [{}]];
+
+/** A value with a few of its parts exchanged for what does not belong there, and a few of its keys misspelt. */
+function corrupted(value: unknown, chance: () => number, depth: number = 0): unknown {
+  if (depth > 1 && chance() < 0.04) return junk[Math.floor(chance() * junk.length)];
+  if (Array.isArray(value)) return value.map((one) => corrupted(one, chance, depth + 1));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [chance() < 0.02 ? `${key}x` : key, corrupted(one, chance, depth + 1)]));
+}
+
+test('files with many mistakes end in errors, never in a throw', () => {
+  const { float } = seededRandom(1);
+  let failed = 0;
+  for (let seed = 0; seed < 500; seed += 1) {
+    const result = loadFiles({ 'compose.json': JSON.stringify(corrupted(sampleModel(seed), float)) });
+    if (result.kind === 'failed') failed += 1;
+    expect([seed, result.kind, 'diagnostics' in result && result.diagnostics.some((one) => one.severity === 'error')]).toEqual([seed, result.kind, result.kind === 'failed']);
+  }
+  expect(failed).toBeGreaterThan(400);
+}, 20_000);
