@@ -34,6 +34,7 @@ export class Membership {
   /** When each member was last heard from. */
   readonly #heardMs: Map<MemberId, number> = new Map();
   #isAnnouncing = false;
+  #isStopped = false;
 
   constructor(host: NodeHost) {
     this.#host = host;
@@ -43,6 +44,10 @@ export class Membership {
 
   /** Does it here if this member leads, or asks the leader. */
   call(call: MemberCall, answer: Answer): void {
+    if (this.#isStopped) {
+      answer(refusedAnswer(closed()));
+      return;
+    }
     const { softState, env, options } = this.#host;
     const { leader, role } = softState();
     if (role === 'leader') this.#do(call, answer);
@@ -159,13 +164,14 @@ export class Membership {
   }
 
   stop(): void {
+    this.#isStopped = true;
     const answers = [...this.#turns.map((one) => one.answer), ...this.#handed.map((one) => one.answer), ...this.#removals.map((one) => one.answer), ...this.#waiting.map((one) => one.answer), ...[...this.#asked.values()].map((one) => one.answer)];
     this.#waiting = [];
     this.#asked.clear();
     this.#removals = [];
     this.#turns = [];
     this.#handed = [];
-    for (const answer of answers) answer(refusedAnswer(new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' })));
+    for (const answer of answers) answer(refusedAnswer(closed()));
   }
 
   #do(call: MemberCall, answer: Answer, deadlineMs: number | null = null): void {
@@ -220,16 +226,16 @@ export class Membership {
     switch (call.kind) {
       case 'join':
         if (removed.includes(call.memberId) && !this.#host.mutations.has('host-id-reused')) return refused(`member ${call.memberId} was removed; it can join again only under a new id`);
-        if (isMember) return this.#checkAgain(call.memberId);
         if (call.featureLevel < featureLevel) return tooOld(call, featureLevel);
-        if (removed.length + memberIds(conf).length >= removedMax) return fullOfRemoved(removed.length);
         if (!memberIdShape.test(call.memberId) || call.address === '' || call.address.length > addressCharsMax) return refused(`a member has an id of 1 to ${memberIdCharsMax} letters, digits, dots and dashes and an address of 1 to ${addressCharsMax} characters`);
+        if (isMember) return this.#planAgain(call);
+        if (removed.length + memberIds(conf).length >= removedMax) return fullOfRemoved(removed.length);
         return one({ kind: this.#host.mutations.has('host-voter-before-caught-up') ? 'add-voter' : 'add-learner', member: call.memberId, context: contextOf(call) });
       case 'update':
         if (!isMember) return unknownMember(call.memberId);
         if (call.address.length > addressCharsMax) return refused(`a member has an address of up to ${addressCharsMax} characters`);
         if (call.featureLevel < featureLevel) return tooOld(call, featureLevel);
-        if (members.get(call.memberId)?.address === call.address && members.get(call.memberId)?.featureLevel === call.featureLevel) return null;
+        if (isSameInfo(members.get(call.memberId), call)) return null;
         return one({ kind: 'update', member: call.memberId, context: contextOf(call) });
       case 'promote':
         if (!conf.learners.includes(call.memberId)) return isMember ? null : unknownMember(call.memberId);
@@ -247,9 +253,13 @@ export class Membership {
   }
 
   /** A join that is asked again is fine as long as the member has acknowledged nothing. Later it could have lost what it acknowledged. */
-  #checkAgain(memberId: MemberId): AppError | null {
-    const found = this.#host.core.status().members.find((member) => member.member === memberId);
-    if ((found?.isLearner === true && found.match === 0) || this.#host.mutations.has('host-id-reused')) return null;
+  #planAgain(call: Extract<MemberCall, { readonly kind: 'join' }>): ConfChange | AppError | null {
+    const { core, state, mutations } = this.#host;
+    const { memberId } = call;
+    if (mutations.has('host-id-reused')) return null;
+    const found = core.status().members.find((member) => member.member === memberId);
+    // NOTE: it may come from another address than the first time, and nobody would find it at the old one.
+    if (found?.isLearner === true && found.match === 0) return isSameInfo(state().members.get(memberId), call) ? null : one({ kind: 'update', member: memberId, context: contextOf(call) });
     return refused(`${memberId} is a member already; one that lost its data joins under a new id, after the old one was removed`);
   }
 
@@ -319,8 +329,16 @@ export class Membership {
   }
 }
 
+function closed(): AppError {
+  return new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' });
+}
+
 function one(change: MemberChange): ConfChange {
   return { transition: 'auto', changes: [change] };
+}
+
+function isSameInfo(known: MemberInfo | undefined, call: MemberInfo): boolean {
+  return known?.address === call.address && known.featureLevel === call.featureLevel;
 }
 
 function contextOf(info: MemberInfo): string {

@@ -165,13 +165,21 @@ export class OpenedStore implements ClusterStore {
 
   readonly rotateKeys = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      this.#options.rotation.rotate((error) => (error === null ? resolve() : reject(error)));
+      if (this.#closing !== undefined) reject(closed());
+      else this.#options.rotation.rotate((error) => (error === null ? resolve() : reject(error)));
     });
 
   /** Turns autolock on, or replaces its key. The answer is shown once and kept by the operator. After an error nothing is locked. */
-  readonly lockKeys = (): Promise<Secret> => new Promise((resolve) => this.#options.rotation.lock(resolve));
+  readonly lockKeys = (): Promise<Secret> =>
+    new Promise((resolve, reject) => {
+      if (this.#closing !== undefined) reject(closed());
+      else this.#options.rotation.lock(resolve);
+    });
 
-  readonly unlockKeys = (): void => this.#options.rotation.unlock();
+  readonly unlockKeys = (): void => {
+    if (this.#closing !== undefined) throw closed();
+    this.#options.rotation.unlock();
+  };
 
   readonly isAutolocked = (): boolean => this.#options.rotation.isAutolocked;
 

@@ -28,6 +28,7 @@ type Receiving = {
 };
 
 const askAgainMs = 1000;
+const offerAgainMs = 2000;
 
 /**
  * Snapshots between members, in chunks that the receiver asks for: so it decides the pace, a lost chunk is asked for again, and a broken
@@ -109,7 +110,9 @@ export class SnapshotTransfers {
         break;
       case 'snapshot-end': {
         const sending = this.#sending.get(from);
-        if (sending?.message.meta.index === message.index && sending.message.meta.term === message.term) this.#endSending(from, message.isInstalled ? 'finished' : 'failed');
+        if (sending?.message.meta.index !== message.index || sending.message.meta.term !== message.term) break;
+        if (message.isInstalled) this.#endSending(from, 'finished');
+        else this.#offerLater(sending);
         break;
       }
       default:
@@ -145,6 +148,17 @@ export class SnapshotTransfers {
     this.#sending.delete(to);
     if (result === 'finished') this.#host.metrics.snapshotsSent += 1;
     this.#host.core.reportSnapshot(to, result);
+  }
+
+  /** The receiver could not take it: its disk is full, or it is too old. Asking at once again would read, send and hash it over and over. */
+  #offerLater(sending: Sending): void {
+    const { to } = sending.message;
+    this.#sending.set(to, { ...sending, offer: null });
+    this.#host.env.clock.after(offerAgainMs, () => {
+      if (this.#sending.get(to)?.message !== sending.message) return;
+      this.#endSending(to, 'failed');
+      this.#host.pump();
+    }, true);
   }
 
   #wanted(from: MemberId, want: { readonly index: number; readonly term: number; readonly chunk: number }): void {

@@ -78,6 +78,21 @@ test('an id or an address that would not fit into a log entry for members is ref
   await store.close();
 });
 
+test('one that asks to join again from another address is looked for there', async () => {
+  const store = await open();
+  await store.changeMembers({ kind: 'join', memberId: 'm', address, featureLevel: 1 });
+  const members = await store.changeMembers({ kind: 'join', memberId: 'm', address: '127.0.0.1:2', featureLevel: 1 });
+  expect(members).toContainEqual({ id: 'm', address: '127.0.0.1:2' });
+  expect(store.status().members.find((one) => one.id === 'm')?.role).toBe('learner');
+  await store.close();
+});
+
+test('a store that is closed answers whoever changes members or keys, and changes nothing', async () => {
+  const store = await open();
+  await store.close();
+  for (const call of [() => store.changeMembers({ kind: 'remove', memberId: 'm' }), store.makeSnapshot, store.rotateKeys, store.lockKeys, async () => store.unlockKeys()]) await expect(call()).rejects.toMatchObject({ code: 'MANAGER_CLOSED' });
+});
+
 test.for([
   { kind: 'join', memberId: 'm', featureLevel: 1 }, { kind: 'join', memberId: 'm', address, featureLevel: 'one' }, { kind: 'update', memberId: 'm', address: 7, featureLevel: 1 },
   { kind: 'replace', memberId: 'm' }, { kind: 'promote' }, { kind: 'elect', memberId: 'm' }, null,
