@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isAppError } from '../../src/base/app-error.ts';
-import { seededRandom } from '../../src/base/random.ts';
+import { randomBelow, seededRandom } from '../../src/base/random.ts';
+import type { Random } from '../../src/base/random.ts';
 import { firstIdentity, writeIdentity } from '../../src/manager/store/identity.ts';
 import { makeUnlockKey, openKeys, rewrapKeys } from '../../src/manager/store/key-file.ts';
 import { beginFrom } from '../../src/manager/store/ops/begin-from.ts';
@@ -145,7 +146,6 @@ export const scenarios: readonly Scenario[] = [
       if (world.ask(leader.id, { requestId: `r${round}`, isFirstAsk: true, value: `${secondLevelMark}${round}` }, 6000) !== 'applied') return 'the others do not go on';
       const joined = world.call(leader.id, { kind: 'join', memberId: 'm4', address: 'm4', featureLevel: 1 });
       if (joined?.kind !== 'refused' || joined.code !== 'MANAGER_FEATURE_LEVEL' || joined.hint === null) return `an old one that joins is answered ${JSON.stringify(joined)}`;
-      old.state = 'down';
       upgrade(world, 'm3', 2);
       if (world.value('m3', 'k') !== `${secondLevelMark}${round}`) return 'the member did not come back';
     }
@@ -155,6 +155,7 @@ export const scenarios: readonly Scenario[] = [
     world.run(5000);
     return world.value('m4', 'k') === `${secondLevelMark}1` ? null : 'the new member has nothing';
   }),
+  ...[1, 2, 3, 4, 5, 6].map((seed) => told(`versions that come and go in any order never read what they cannot, and end up equal (order ${seed})`, (options) => mixVersions(new SimWorld(three, options), seededRandom(seed)))),
   told('a removal that would leave no quorum is refused', (options) => {
     const world = new SimWorld(three, options);
     const leader = world.leader();
@@ -259,9 +260,35 @@ export const scenarios: readonly Scenario[] = [
   { name: 'a recovery from lost quorum keeps the lock of the keys', run: recoverLocked },
 ];
 
+/** Members are started anew as either version while changes of either level are asked for; whatever the order, these hold. */
+function mixVersions(world: SimWorld, random: Random): string | null {
+  let reached = 1;
+  for (let step = 0; step < 25; step += 1) {
+    const id = three[randomBelow(random, 3)] ?? 'm1';
+    if (random.float() < 0.5) {
+      const member = upgrade(world, id, 1 + randomBelow(random, 2));
+      if (member.state === 'refused' && (member.featureLevel === 2 || reached === 1)) return `a member of level ${member.featureLevel} does not start at level ${reached}: ${member.refusal}`;
+    } else if (world.get(id).state === 'up') {
+      const needs = 1 + randomBelow(random, 2);
+      const answer = world.ask(id, { requestId: `s${step}`, isFirstAsk: true, value: `${needs === 2 ? secondLevelMark : ''}${step}` }, 8000);
+      if (answer === 'applied' && needs > (world.get(id).node?.state.featureLevel ?? 2)) return 'a change of level 2 was taken before all have it';
+      if (answer === 'MANAGER_FEATURE_LEVEL' && needs === 1) return 'a change that needs nothing new was refused';
+    }
+    for (const { node, featureLevel, id: name } of world.members.values()) {
+      reached = Math.max(reached, node?.state.featureLevel ?? 1);
+      if (node !== null && node.state.featureLevel > featureLevel) return `${name}, of level ${featureLevel}, goes on at level ${node.state.featureLevel}`;
+    }
+  }
+  for (const id of three) upgrade(world, id, 2);
+  if (world.ask(world.leader().id, { requestId: 'last', isFirstAsk: true, value: `${secondLevelMark}last` }, 8000) !== 'applied') return 'with all of level 2, a change of level 2 is not taken';
+  world.run(2000);
+  return three.every((id) => world.value(id, 'k') === `${secondLevelMark}last`) ? null : 'not all have it';
+}
+
 /** The member ends, and another version begins in its place; then there is time to announce it. */
 function upgrade(world: SimWorld, id: string, featureLevel: number): SimMember {
   const member = world.get(id);
+  if (member.state === 'refused') member.state = 'down';
   member.crash('another version is started');
   member.featureLevel = featureLevel;
   member.start();
