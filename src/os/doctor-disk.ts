@@ -33,7 +33,8 @@ export function clockCheck(): Check {
   return { name, isOk, isRequired: false, found: state < 0 ? 'the kernel does not tell here' : isOk ? 'synchronised' : 'nothing keeps it right', fix: isOk ? null : 'sudo apt-get install -y systemd-timesyncd, or chrony' };
 }
 
-function existing(path: string): string {
+/** The path, or the nearest folder above it that is there. */
+export function existing(path: string): string {
   return existsSync(path) || path === '/' ? path : existing(dirname(path));
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { type Check, clockCheck, diskCheck } from './doctor-disk.ts';
+import { resolve } from 'node:path';
+import { type Check, clockCheck, diskCheck, existing } from './doctor-disk.ts';
 import { isOnTmpfs } from './quick-files.ts';
 
 /**
@@ -23,6 +23,7 @@ export function examineMachine({ path, root, runDir }: { readonly path: string; 
     check('nf_tables', existsSync('/proc/net/netfilter') || existsSync('/proc/sys/net/netfilter'), 'netfilter in the kernel', 'sudo modprobe nf_tables'),
     forwardingCheck(),
     runDirCheck(runDir),
+    reaperCheck(),
     { ...check('init for `init: true`', initProgram(path) !== null, initProgram(path) ?? 'not found', apt('tini')), isRequired: false },
     { ...check('memory', availableBytes() > 256e6, `${Math.round(availableBytes() / 1e6)} MB available`, 'stop what is not needed'), isRequired: false },
     diskCheck(root),
@@ -40,9 +41,7 @@ function overlayCheck(): Check {
 
 /** On a disk it outlives a reboot with what belonged to the last one, and secrets need a file system of their own. */
 function runDirCheck(runDir: string): Check {
-  let there = resolve(runDir);
-  while (!existsSync(there) && there !== '/') there = dirname(there);
-  const isOk = isOnTmpfs(there);
+  const isOk = isOnTmpfs(existing(resolve(runDir)));
   return { ...check('run directory', isOk, `${runDir} is on ${isOk ? 'a tmpfs' : 'a disk'}`, `let FLOTILLA_RUN name a directory on a tmpfs, or, before the daemon starts: sudo mkdir -p ${runDir} && sudo mount -t tmpfs -o mode=0711 flotilla ${runDir}`), isRequired: false };
 }
 
@@ -52,6 +51,24 @@ function forwardingCheck(): Check {
   if (process.getuid?.() !== 0) return { name, isOk: true, isRequired: false, found: 'only root can tell', fix: null };
   const isOk = isWritable('/proc/sys/net/ipv4/ip_forward');
   return check(name, isOk, isOk ? 'yes' : '/proc/sys is read-only here', 'run on a host, or in a container with --privileged');
+}
+
+/** Some only look now and then. */
+const reapMsMax = 4_000;
+
+/**
+ * Whether a process whose parent has ended is buried. Where it isn't, as in a container without an init, one that a runtime leaves behind
+ * stays a zombie, and its container can't end: stopping it takes its whole grace period, and the exit code is lost.
+ */
+function reaperCheck(): Check {
+  const name = 'ended processes are reaped';
+  // The shell ends at once, so that its child is an orphan when it ends in turn.
+  const pid = Number(execFileSync('/bin/sh', ['-c', 'sleep 0.05 >/dev/null 2>&1 & echo $!'], { encoding: 'utf8', timeout: 5_000 }));
+  const tick = new Int32Array(new SharedArrayBuffer(4));
+  const untilMs = performance.now() + reapMsMax;
+  while (existsSync(`/proc/${pid}`) && performance.now() < untilMs) Atomics.wait(tick, 0, 0, 20);
+  const isOk = !existsSync(`/proc/${pid}`);
+  return { ...check(name, isOk, isOk ? 'yes' : `process 1 (${readText('/proc/1/comm').trim()}) leaves them as zombies, and containers can't end`, 'give this machine an init as its first process: docker run --init …, or boot with systemd'), isRequired: false };
 }
 
 function check(name: string, isOk: boolean, found: string, fix: string): Check {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeWorld, type World } from './world.ts';
+import { home, makeWorld, type World } from './world.ts';
 
 // What the host gains while the daemon runs.
 let world: World;
@@ -61,4 +61,12 @@ test('doctor tells of a network that a VPN meets that came up later, and how it 
 test('doctor tells of a run directory on a disk', async () => {
   expect((await world.run(['doctor'])).stdout).toMatch(/! run directory: .*\/run is on a disk\n {4}mend it: let FLOTILLA_RUN name a directory on a tmpfs/);
   expect((await world.run(['doctor'], { env: { FLOTILLA_RUN: '/dev/shm/flotilla-none' } })).stdout).toContain('✔ run directory: /dev/shm/flotilla-none is on a tmpfs');
+});
+
+test('doctor tells of a first process that buries nobody', async () => {
+  expect((await world.run(['doctor'])).stdout).toContain('✔ ended processes are reaped: yes');
+  // Node waits for its own children only.
+  const first = `require('child_process').spawn(${JSON.stringify(`${home}/bin/flotilla`)}, ['doctor'], { stdio: 'inherit' }).on('exit', () => process.exit(0))`;
+  const told = execFileSync('unshare', ['--pid', '--fork', '--mount-proc', process.execPath, '-e', first], { encoding: 'utf8' });
+  expect(told).toMatch(/! ended processes are reaped: process 1 \(node.*\) leaves them as zombies, and containers can't end\n {4}mend it: .*--init/);
 });
