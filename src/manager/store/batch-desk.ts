@@ -1,7 +1,7 @@
 import { at, facts, memoryBatchBytes, outcomes } from './log-memory.ts';
 import type { LogMemory } from './log-memory.ts';
 import { Patience } from './patience.ts';
-import type { StorageAnswer } from './storage.ts';
+import type { StorageAnswer, StorageJob } from './storage.ts';
 
 export type BatchDeskOptions = {
   readonly memory: LogMemory;
@@ -27,6 +27,7 @@ export class BatchDesk {
   /** `done` before the batch that is there now. */
   #doneBefore = 0;
   #isEager = false;
+  #isNotified = false;
   #takenMs = -Infinity;
 
   constructor(options: BatchDeskOptions) {
@@ -38,8 +39,8 @@ export class BatchDesk {
     this.#patience = new Patience(awakeMsMax, options.monotonicMs);
   }
 
-  /** False: one is there already, or this one is too large. `isLone`: nothing else waits to be written. */
-  put(id: number, batch: Uint8Array, isLone: boolean): boolean {
+  /** False: one is there already, or this one is too large. */
+  put(id: number, { batch, isLone, isBehindFrames }: Omit<Extract<StorageJob, { readonly kind: 'append' }>, 'kind'>): boolean {
     if (this.#id !== 0 || batch.length > memoryBatchBytes) return false;
     this.#id = id;
     this.#isEager = isLone && this.#options.isEager && this.#options.monotonicMs() - this.#takenMs < followsMs;
@@ -49,8 +50,10 @@ export class BatchDesk {
     Atomics.store(this.#words, at.isEager, this.#isEager ? 1 : 0);
     Atomics.store(this.#words, at.batch, id | 0);
     Atomics.add(this.#words, at.wake, 1);
-    // NOTE: not here. A thread that is woken may take this one's processor at once, and what goes to other members in the same round of work is to
-    // leave first. Nor does who submits expect the answer before this returns.
+    // NOTE: a thread that is woken may take this one's processor at once.
+    this.#isNotified = !isBehindFrames;
+    if (this.#isNotified) Atomics.notify(this.#words, at.wake);
+    // NOTE: who submits does not expect the answer before this returns.
     queueMicrotask(this.#begin);
     return true;
   }
@@ -65,7 +68,7 @@ export class BatchDesk {
   }
 
   readonly #begin = (): void => {
-    Atomics.notify(this.#words, at.wake);
+    if (!this.#isNotified) Atomics.notify(this.#words, at.wake);
     // NOTE: the sockets are read once more before that.
     if (this.#isEager) setImmediate(this.#stayAwake);
     else this.#await();

@@ -20,17 +20,24 @@ export class CommitNotice {
 
   /** After each round of work. */
   check(): void {
-    const { core, env } = this.#host;
+    const { core } = this.#host;
     if (!core.isCommitDue) return;
     if (this.#isAwaited(core.commitIndex)) {
       core.tellCommit();
       return;
     }
-    if (this.#isPlanned) return;
+    if (!this.#isPlanned) this.#plan();
+  }
+
+  #plan(): void {
+    const { core, env } = this.#host;
+    const planned = core.commitIndex;
     this.#isPlanned = true;
     env.clock.after(holdMs, () => {
       this.#isPlanned = false;
-      core.tellCommit();
+      // NOTE: while one write follows the other, each tells what was committed before it: the moment begins anew.
+      if (core.isCommitDue && core.commitIndex > planned) this.#plan();
+      else core.tellCommit();
       this.#host.pump();
     }, true);
   }

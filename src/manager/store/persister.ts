@@ -107,7 +107,8 @@ export class Persister {
     return count > 0;
   }
 
-  start(): void {
+  /** `isBehindFrames`: what goes to other members in this round of work leaves first. */
+  start(isBehindFrames = false): void {
     if (this.#isWriting || this.#isStopped || this.#queue.length === 0) return;
     const batch: Piece[] = [];
     let bytes = 0;
@@ -117,7 +118,7 @@ export class Persister {
       bytes += piece.bytes;
     }
     this.#queue = this.#queue.slice(batch.length);
-    this.#write(batch);
+    this.#write(batch, isBehindFrames);
   }
 
   /** Nothing is written or finished any more. */
@@ -137,12 +138,12 @@ export class Persister {
     this.#queue.push({ items, bytes: items.reduce((sum, item) => sum + itemBytes(item), 0), entryCount, finish });
   }
 
-  #write(batch: readonly Piece[]): void {
+  #write(batch: readonly Piece[], isBehindFrames: boolean): void {
     this.#isWriting = true;
     const { runner, metrics } = this.#options;
     // NOTE: encoded anew for each try, because the bytes move to the writer's thread.
     const entryCount = batch.reduce((sum, piece) => sum + piece.entryCount, 0);
-    runner.submit({ kind: 'append', batch: encodeItems(batch.flatMap((piece) => piece.items)), isLone: entryCount <= 1 && this.#queue.length === 0 }, (error, answer) => {
+    runner.submit({ kind: 'append', batch: encodeItems(batch.flatMap((piece) => piece.items)), isLone: entryCount <= 1 && this.#queue.length === 0, isBehindFrames }, (error, answer) => {
       if (this.#isStopped) return;
       if (error !== null) {
         this.#failed(batch, error);
@@ -170,7 +171,7 @@ export class Persister {
     }
     this.#options.onFull(true);
     this.#options.clock.after(retryFullMs, () => {
-      if (!this.#isStopped) this.#write(batch);
+      if (!this.#isStopped) this.#write(batch, false);
     }, true);
   }
 }

@@ -52,6 +52,8 @@ export class ReadyHandler {
   readonly #durablyRemoved: Set<MemberId>;
   #installing: Installing | null = null;
   #isPumping = false;
+  /** Something for other members leaves at the end of this round of work. */
+  #hasFrames = false;
   #isApplyPlanned = false;
   #isStopped = false;
 
@@ -119,14 +121,16 @@ export class ReadyHandler {
     const { core } = this.#host;
     const { persister, notice } = this.#options;
     this.#isPumping = true;
+    this.#hasFrames = false;
     try {
       do {
         while (core.hasReady()) this.#handle(core.ready());
         persister.finishReady();
+        // NOTE: before what is committed is applied: others wait for what is durable here, hardly anybody for what this member has applied.
+        if (!this.#isStopped) persister.start(this.#hasFrames);
         this.#applySome();
         notice.check();
       } while (!this.#isStopped && core.hasReady());
-      if (!this.#isStopped) persister.start();
     } finally {
       this.#isPumping = false;
     }
@@ -135,6 +139,7 @@ export class ReadyHandler {
   #handle(ready: Ready): void {
     if (ready.persist !== null) this.#persist(ready.persist);
     if (ready.softState !== null) this.#changeRole(ready.softState);
+    if (ready.messages.length > 0) this.#hasFrames = true;
     for (const message of ready.messages) {
       if (message.kind === 'snapshot') this.#options.transfers.offer(message);
       else this.#host.send(message.to, { kind: 'raft', message });

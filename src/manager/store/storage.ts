@@ -9,8 +9,8 @@ import type { SegmentReader } from './wal-segment.ts';
 
 /** What is asked of the disk, as plain values, so that it can be asked of another thread. Bytes may be moved there: the asker does not use them again. */
 export type StorageJob =
-  /** `isLone`: one entry at most, and nothing waits behind it. */
-  | { readonly kind: 'append'; readonly batch: Uint8Array<ArrayBuffer>; readonly isLone: boolean }
+  /** `isLone`: one entry at most, and nothing waits behind it; `isBehindFrames`: what goes to other members in this round of work leaves first. */
+  | { readonly kind: 'append'; readonly batch: Uint8Array<ArrayBuffer>; readonly isLone: boolean; readonly isBehindFrames: boolean }
   | { readonly kind: 'compact'; readonly index: number }
   | { readonly kind: 'use-keys'; readonly keys: DataKeys }
   | { readonly kind: 'fill-spare' }

@@ -43,7 +43,7 @@ export function startWorker(options: Omit<WorkerSetup, 'memory'> & { readonly is
   const runner: JobRunner = {
     submit: (job, done) => {
       waiting.set(nextId, done);
-      if (job.kind !== 'append' || desk?.put(nextId, job.batch, job.isLone) !== true) {
+      if (job.kind !== 'append' || desk?.put(nextId, job) !== true) {
         worker.postMessage({ id: nextId, job }, movedOf(job));
         desk?.wake();
       }

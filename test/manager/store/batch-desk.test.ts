@@ -20,7 +20,7 @@ function setUp(isEager: boolean) {
   return { desk, durable, clock, words, raise, notify: () => Atomics.notify(words, at.done) };
 }
 
-const batch: Uint8Array = Uint8Array.of(1, 2, 3);
+const lone = { batch: Uint8Array.of(1, 2, 3), isLone: true, isBehindFrames: false };
 /** Long enough for promises, for immediates and for what another thread would post. */
 async function settle(): Promise<void> {
   for (let round = 0; round < 10; round += 1) await nextRound();
@@ -29,12 +29,12 @@ async function settle(): Promise<void> {
 describe('a batch on the desk', () => {
   it('is durable when the thread says so, and never from within `put`', async () => {
     const { desk, durable, raise, notify } = setUp(false);
-    expect(desk.put(1, batch, true)).toBe(true);
+    expect(desk.put(1, lone)).toBe(true);
     raise(outcomes.durable);
     expect(durable).toEqual([]);
     await settle();
     expect(durable).toEqual([1]);
-    desk.put(2, batch, true);
+    desk.put(2, lone);
     await settle();
     expect(durable).toEqual([1]);
     raise(outcomes.durable);
@@ -45,10 +45,10 @@ describe('a batch on the desk', () => {
 
   it('is not made durable by a late notification of the batch before', async () => {
     const { desk, durable, raise, notify } = setUp(false);
-    desk.put(1, batch, true);
+    desk.put(1, lone);
     raise(outcomes.durable);
     await settle();
-    desk.put(2, batch, true);
+    desk.put(2, lone);
     await settle();
     notify();
     await settle();
@@ -61,44 +61,44 @@ describe('a batch on the desk', () => {
 
   it('is refused while another is there, and when it is too large', async () => {
     const { desk, raise } = setUp(false);
-    expect(desk.put(1, new Uint8Array(memoryBatchBytes + 1), true)).toBe(false);
-    expect(desk.put(1, batch, true)).toBe(true);
-    expect(desk.put(2, batch, true)).toBe(false);
+    expect(desk.put(1, { ...lone, batch: new Uint8Array(memoryBatchBytes + 1) })).toBe(false);
+    expect(desk.put(1, lone)).toBe(true);
+    expect(desk.put(2, lone)).toBe(false);
     raise(outcomes.durable);
     await settle();
-    expect(desk.put(2, batch, true)).toBe(true);
+    expect(desk.put(2, lone)).toBe(true);
   });
 
   it('that failed is not durable', async () => {
     const { desk, durable, raise } = setUp(false);
-    desk.put(1, batch, true);
+    desk.put(1, lone);
     raise(outcomes.failed);
     await settle();
     expect(durable).toEqual([]);
-    expect(desk.put(2, batch, true)).toBe(true);
+    expect(desk.put(2, lone)).toBe(true);
   });
 
   it('of a row of lone ones is waited for awake, and one that comes late all the same by its notification', async () => {
     const { desk, durable, clock, words, raise, notify } = setUp(true);
     for (let id = 1; id <= 6; id += 1) {
-      desk.put(id, batch, true);
+      desk.put(id, lone);
       raise(outcomes.durable);
       await settle();
     }
     expect(Atomics.load(words, at.isEager)).toBe(1);
-    desk.put(7, batch, true);
+    desk.put(7, lone);
     await settle();
     expect(durable).toEqual([1, 2, 3, 4, 5, 6]);
     raise(outcomes.durable);
     notify();
     await settle();
     expect(durable).toEqual([1, 2, 3, 4, 5, 6, 7]);
-    desk.put(8, batch, false);
+    desk.put(8, { ...lone, isLone: false });
     expect(Atomics.load(words, at.isEager)).toBe(0);
     raise(outcomes.durable);
     await settle();
     clock.ms += 50;
-    desk.put(9, batch, true);
+    desk.put(9, lone);
     expect(Atomics.load(words, at.isEager)).toBe(0);
   });
 });
