@@ -6,7 +6,8 @@ import { checked, libcAsync, libcFunction, SyscallError } from './libc.ts';
  * nobody who may die.
  *
  * NOTE: not by Node's `spawn`, which forks: copying the page tables of a process of 100 MB, and taking the faults that follow, costs
- * 4 to 8 ms each. posix_spawn stops us (0.5 ms) until the program is loaded and copies nothing.
+ * 4 to 8 ms each. posix_spawn copies nothing, and stops who calls it until the program is loaded: 0.5 ms, or 5 where the processors are
+ * busy. So a thread of the pool calls it, not the event loop.
  */
 export type Away = {
   /** The first line that it writes to descriptor 3; '' where it ends without one. Rejects with the signal's reason. */
@@ -35,15 +36,15 @@ const lineBytesMax = 64 * 1024;
 /** More than posix_spawn's two structures have in any C library for Linux (80 and 336 bytes). */
 const structBytes = 1024;
 
-/** Errors: SyscallError (ENOENT …) where it can't be started. */
-export function spawnAway(argv: readonly string[], options: AwayOptions): Away {
+/** Resolves when it is started. Errors: SyscallError (ENOENT …) where it can't be. */
+export async function spawnAway(argv: readonly string[], options: AwayOptions): Promise<Away> {
   const path = argv[0] ?? '';
   const pipe = Buffer.alloc(8);
   checked('pipe2', libc().pipe2(pipe, closeOnExec));
   const [readEnd, writeEnd] = [pipe.readInt32LE(0), pipe.readInt32LE(4)];
   let pid: number;
   try {
-    pid = spawnNow(path, argv, options, writeEnd);
+    pid = await spawned(path, argv, options, writeEnd);
   } catch (error) {
     libc().close(readEnd);
     throw error;
@@ -59,7 +60,7 @@ export function spawnAway(argv: readonly string[], options: AwayOptions): Away {
   return { answer };
 }
 
-function spawnNow(path: string, argv: readonly string[], options: AwayOptions, writeEnd: number): number {
+async function spawned(path: string, argv: readonly string[], options: AwayOptions, writeEnd: number): Promise<number> {
   const { init, open, dup, chdir, destroy, spawn } = libc();
   const actions = Buffer.alloc(structBytes);
   init(actions);
@@ -72,7 +73,7 @@ function spawnNow(path: string, argv: readonly string[], options: AwayOptions, w
     chdir(actions, options.cwd);
     const pid = Buffer.alloc(4);
     const environment = Object.entries(options.environment).map(([name, value]) => `${name}=${value}`);
-    const errno = spawn(pid, path, actions, libc().attributes, [...argv, null], [...environment, null]);
+    const errno = await spawn(pid, path, actions, libc().attributes, [...argv, null], [...environment, null]);
     if (errno !== 0) throw new SyscallError('posix_spawn', errno, path);
     return pid.readInt32LE(0);
   } finally {
@@ -127,7 +128,7 @@ function bind() {
     dup: actions('adddup2', ', int fd, int newFd'),
     chdir: actions('addchdir_np', ', const char *path'),
     destroy: actions('destroy'),
-    spawn: libcFunction('int posix_spawn(_Out_ uint8_t *pid, const char *path, const uint8_t *actions, const uint8_t *attributes, const char **argv, const char **environment)'),
+    spawn: libcAsync('int posix_spawn(_Out_ uint8_t *pid, const char *path, const uint8_t *actions, const uint8_t *attributes, const char **argv, const char **environment)'),
     attributes: plainSignals(attribute),
   };
 }

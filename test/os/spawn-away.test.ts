@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -14,8 +14,9 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function shell(script: string, signal: AbortSignal = AbortSignal.timeout(10_000)): Promise<string> {
-  return spawnAway(['/bin/sh', '-c', script], { environment: { PATH: '/usr/bin:/bin', WORD: 'hello' }, cwd: dir, complaintsPath, signal }).answer;
+async function shell(script: string, signal: AbortSignal = AbortSignal.timeout(10_000)): Promise<string> {
+  const away = await spawnAway(['/bin/sh', '-c', script], { environment: { PATH: '/usr/bin:/bin', WORD: 'hello' }, cwd: dir, complaintsPath, signal });
+  return away.answer;
 }
 
 test('the answer is the first line on descriptor 3, from a process that was forked away, while it lives on', async () => {
@@ -38,15 +39,22 @@ test('where it ends without a line the answer is empty', async () => {
   expect(await shell('exit 3')).toBe('');
 });
 
-test('what does not exist can not be started, and the error says so', () => {
-  expect(() => spawnAway([join(dir, 'nothing')], { environment: {}, cwd: dir, complaintsPath, signal: AbortSignal.timeout(1_000) })).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+test('what does not exist can not be started, and the error says so', async () => {
+  const started = spawnAway([join(dir, 'nothing')], { environment: {}, cwd: dir, complaintsPath, signal: AbortSignal.timeout(1_000) });
+  await expect(started).rejects.toThrow(expect.objectContaining({ code: 'ENOENT' }));
+});
+
+test('many that are started at once do not get in each other\'s way', async () => {
+  const words = Array.from({ length: 20 }, (_, index) => `word${index}`);
+  expect(await Promise.all(words.map((word) => shell(`echo ${word} >&3`)))).toEqual(words);
 });
 
 test('its first process leaves no zombie, also when it is given up', async () => {
   await shell('exit 0');
   const reason = new Error('enough');
   await expect(shell('exec sleep 60', AbortSignal.abort(reason))).rejects.toBe(reason);
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter((one) => one !== '');
+  // Each thread has children of its own.
+  const children = readdirSync('/proc/self/task').flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter((one) => one !== ''));
   const zombies = children.filter((pid) => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
   expect(zombies).toEqual([]);
 });

@@ -25,7 +25,7 @@ export async function launch(context: EngineContext, entry: Entry, config: OciCo
   writeFresh(`${bundle}/config.json`, JSON.stringify(withFilter(context, config)));
   context.failpoint('launch:config');
   const complaints = `${bundle}/complaints`;
-  const monitor = startMonitor(context, entry, complaints);
+  const monitor = await startMonitor(context, entry, complaints);
   context.failpoint('launch:spawned');
   const line = await monitor.answer.catch(() => JSON.stringify({ data: -1, message: `no answer after ${launchMsMax / 1000} s` }));
   const { data, message } = parseAnswer(line);
@@ -38,9 +38,9 @@ export async function launch(context: EngineContext, entry: Entry, config: OciCo
   throw launchError(entry, runtime.name, why);
 }
 
-function startMonitor(context: EngineContext, entry: Entry, complaintsPath: string): Away {
+async function startMonitor(context: EngineContext, entry: Entry, complaintsPath: string): Promise<Away> {
   try {
-    return spawnAway(monitorCommand(context, entry), {
+    return await spawnAway(monitorCommand(context, entry), {
       environment: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },
       cwd: context.layout.bundle(entry.id),
       complaintsPath,
