@@ -13,6 +13,7 @@ import { laptopLimits } from '../manager/store/store-limits.ts';
 import { publishedIps } from '../model/published-ips.ts';
 import { createNet } from '../net/create-net.ts';
 import { ensureDir, writeFileDurable } from '../os/files.ts';
+import { makeMemoryDir } from '../os/memory-dir.ts';
 import { readMachineFacts } from '../os/node-facts.ts';
 import { realClock } from '../os/real-clock.ts';
 import { realRandom } from '../os/real-random.ts';
@@ -35,6 +36,8 @@ export type Daemon = { readonly close: (options: { readonly withContainers: bool
 
 /** Less than the time after which systemd kills what does not stop (90 s). */
 const endMsMax = 60_000;
+/** Some 60 KB a container, and its secrets. */
+const runBytesMax = 1024 * 1024 * 1024;
 
 /**
  * The one place where everything is made and joined: clock, dice, disk, kernel, store, manager, engine, network, agent, doors.
@@ -49,6 +52,9 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
   const store = await openStore({
     dir: `${config.rootDir}/store`, clock, random, log, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey: unlockKeyOf(env), isSmall: true, onFatal: options.onFatal,
   });
+  // NOTE: the store holds the lock of this daemon now: nobody else is at work here.
+  const notInMemory = makeMemoryDir(`${config.runDir}/engine`, { mode: 0o711, sizeBytesMax: runBytesMax });
+  if (notInMemory !== null) log.info('daemon.run-dir-on-disk', { dir: config.runDir, error: notInMemory });
   const net = createNet({ instanceId: instance, runRoot: config.runDir, clock, log });
   const [engine, nodeId, hostSubnets] = await Promise.all([
     openEngine({
