@@ -57,6 +57,8 @@ export class TargetError extends Error {}
  */
 export function ensureTarget(root: Rootfs, path: string, kind: 'dir' | 'file', owner: { readonly uid: number; readonly gid: number } | null = null): string {
   const parts = path.split('/').filter((part) => part !== '');
+  const there = placeThere(root, parts.join('/'), kind);
+  if (there !== null) return there;
   for (let count = 1; count <= parts.length; count += 1) {
     const prefix = parts.slice(0, count).join('/');
     const isLast = count === parts.length;
@@ -71,6 +73,23 @@ export function ensureTarget(root: Rootfs, path: string, kind: 'dir' | 'file', o
     makeInside(root, parts.slice(0, count - 1).join('/'), parts[count - 1] ?? '', isLast ? kind : 'dir', isLast ? owner : null);
   }
   return realPath(root, parts.join('/'));
+}
+
+/** The usual case, all of it there and of the right kind, in one go; null otherwise, and what is wrong is found step by step. */
+function placeThere(root: Rootfs, path: string, kind: 'dir' | 'file'): string | null {
+  let fd: number | null;
+  try {
+    fd = openPath(root, path, openFlags.path);
+  } catch (error) {
+    if (errorName(error) === 'ENOTDIR') return null;
+    throw error;
+  }
+  if (fd === null) return null;
+  try {
+    return statSync(`/proc/self/fd/${fd}`).isDirectory() === (kind === 'dir') ? pathOf(root, path, fd) : null;
+  } finally {
+    closeFd(fd);
+  }
 }
 
 function makeInside(root: Rootfs, parent: string, name: string, kind: 'dir' | 'file', owner: { readonly uid: number; readonly gid: number } | null): void {
@@ -98,13 +117,17 @@ export function realPath(root: Rootfs, path: string): string {
   const fd = openPath(root, path === '' ? '.' : path, openFlags.path);
   if (fd === null) throw new TargetError(`${JSON.stringify(`/${path}`)} does not exist`);
   try {
-    const host = readlinkSync(`/proc/self/fd/${fd}`);
-    if (host === root.path) return '/';
-    if (!host.startsWith(`${root.path}/`)) throw new TargetError(`${JSON.stringify(`/${path}`)} is outside the container`);
-    return host.slice(root.path.length);
+    return pathOf(root, path, fd);
   } finally {
     closeFd(fd);
   }
+}
+
+function pathOf(root: Rootfs, path: string, fd: number): string {
+  const host = readlinkSync(`/proc/self/fd/${fd}`);
+  if (host === root.path) return '/';
+  if (!host.startsWith(`${root.path}/`)) throw new TargetError(`${JSON.stringify(`/${path}`)} is outside the container`);
+  return host.slice(root.path.length);
 }
 
 /** A descriptor of a directory inside the root; null where there is none. The caller closes it. */

@@ -6,12 +6,13 @@ import { ensureDir, fdFiles, listDir, removeTree, renamePath } from '../../os/fi
 import { errorName } from '../../os/libc.ts';
 import { isMountPoint, mount, mountDataBytesMax, unmountAll } from '../../os/mount.ts';
 import { makeDirExact, ownerAndMode, readQuick, writeQuick } from '../../os/quick-files.ts';
+import { makePlaces } from './places.ts';
 
 /** The writable file systems of containers: overlayfs over an image's layers. Everything is by container id. */
 export type Snapshots = {
   /** Whether it was made. */
   readonly has: (containerId: string) => boolean;
-  /** Makes what is to be mounted, once. `layers` are directories, the lowest first. Answers where the root will be. */
+  /** Makes what is to be mounted, once. `layers` are directories, the lowest first; below them come the places of makePlaces. Answers where the root will be. */
   readonly prepare: (containerId: string, layers: readonly string[]) => Promise<{ readonly rootfs: string }>;
   /** Mounts it unless it is mounted: at creation, and again after a reboot. About 0.1 ms. Errors: ENGINE_SNAPSHOT_FAILED. */
   readonly mount: (containerId: string) => Promise<{ readonly rootfs: string }>;
@@ -32,10 +33,10 @@ type Paths = { readonly dir: string; readonly upper: string; readonly work: stri
 export async function openSnapshots(root: string, disk: DiskKeeper): Promise<Snapshots> {
   const containers = join(root, 'containers');
   const trash = join(root, 'trash');
-  const empty = join(root, 'empty');
+  const places = join(root, 'places');
   await ensureDir(containers, 0o711);
   await ensureDir(trash);
-  await ensureDir(empty, 0o755);
+  makePlaces(places);
   for (const name of await listDir(trash)) await removeTree(join(trash, name));
 
   const pathsOf = (containerId: string): Paths => {
@@ -77,7 +78,7 @@ export async function openSnapshots(root: string, disk: DiskKeeper): Promise<Sna
       makeDirExact(paths.work, 0o755);
       makeDirExact(paths.rootfs, 0o755);
       // NOTE: the record comes last: a directory with one is whole.
-      writeQuick(paths.record, `${layers.map((layer) => `${layer}\n`).join('')}\n`);
+      writeQuick(paths.record, `${[places, ...layers].map((layer) => `${layer}\n`).join('')}\n`);
       disk.keep([paths.record, paths.dir, containers]);
       return { rootfs: paths.rootfs };
     },
@@ -85,7 +86,7 @@ export async function openSnapshots(root: string, disk: DiskKeeper): Promise<Sna
       const paths = pathsOf(containerId);
       const layers = layersOf(paths);
       if (layers === null) throw new AppError({ code: 'ENGINE_SNAPSHOT_FAILED', message: `the container ${containerId} has no file system on this node`, hint: 'remove the container and create it again' });
-      if (!isMountPoint(paths.rootfs)) mountOverlay(paths, layers.length === 0 ? [empty] : layers);
+      if (!isMountPoint(paths.rootfs)) mountOverlay(paths, layers.length === 0 ? [places] : layers);
       return { rootfs: paths.rootfs };
     },
     unmount: (containerId) => unmountAll(pathsOf(containerId).rootfs),
@@ -94,6 +95,7 @@ export async function openSnapshots(root: string, disk: DiskKeeper): Promise<Sna
     layersInUse: async () => {
       const used = new Set<string>();
       for (const name of await listDir(containers)) for (const layer of layersOf(pathsOf(name)) ?? []) used.add(layer);
+      used.delete(places);
       return used;
     },
   };

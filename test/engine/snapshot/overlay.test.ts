@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { geteuid } from 'node:process';
@@ -81,7 +81,7 @@ describe(`mounted${why}`, () => {
       const { rootfs } = await snapshots.mount('one');
       await snapshots.mount('one');
       expect(listMounts().filter((one) => one.target === rootfs).length).toBe(1);
-      expect([readdirSync(rootfs), readFileSync(join(rootfs, 'same'), 'utf8'), statSync(rootfs).mode & 0o7777]).toEqual([['a', 'b', 'same'], 'b', 0o711]);
+      expect([readdirSync(rootfs), readFileSync(join(rootfs, 'same'), 'utf8'), statSync(rootfs).mode & 0o7777]).toEqual([['a', 'b', 'dev', 'etc', 'proc', 'same', 'sys'], 'b', 0o711]);
       writeFileSync(join(rootfs, 'a'), 'written');
       snapshots.unmount('one');
       expect([readdirSync(rootfs), readFileSync(join(layers[0] ?? '', 'a'), 'utf8')]).toEqual([[], 'a']);
@@ -94,13 +94,31 @@ describe(`mounted${why}`, () => {
     expect(listMounts().some((one) => one.target.startsWith(dir))).toBe(false);
   });
 
+  test.skipIf(!canMount)('the places of mounts are there where the image lacks them, and nowhere hide what it has', async () => {
+    const snapshots = await openSnapshots(join(dir, 'root'), noDisk);
+    const image = layer('image');
+    mkdirSync(join(image, 'etc'));
+    chmodSync(join(image, 'etc'), 0o700);
+    writeFileSync(join(image, 'etc', 'hosts'), 'its own');
+    symlinkSync('dev', join(image, 'proc'));
+    await snapshots.prepare('one', [image]);
+    try {
+      const { rootfs } = await snapshots.mount('one');
+      expect([readFileSync(join(rootfs, 'etc/hosts'), 'utf8'), statSync(join(rootfs, 'etc')).mode & 0o777, readlinkSync(join(rootfs, 'proc'))]).toEqual(['its own', 0o700, 'dev']);
+      expect([readFileSync(join(rootfs, 'etc/resolv.conf'), 'utf8'), statSync(join(rootfs, 'etc/hostname')).mode & 0o777]).toEqual(['', 0o644]);
+      expect(readdirSync(join(dir, 'root', 'containers', 'one', 'upper'))).toEqual([]);
+    } finally {
+      await snapshots.remove('one');
+    }
+  });
+
   test.skipIf(!canMount)('more layers than a page of options can name are mounted all the same', async () => {
     const snapshots = await openSnapshots(join(dir, 'a-root,with:marks'), noDisk);
     const names = Array.from({ length: 150 }, (_, index) => `layer-${String(index).padStart(3, '0')}`);
     await snapshots.prepare('many', names.map(layer));
     try {
       const { rootfs } = await snapshots.mount('many');
-      expect([readdirSync(rootfs).length, readFileSync(join(rootfs, 'same'), 'utf8')]).toEqual([151, 'layer-149']);
+      expect([readdirSync(rootfs).filter((name) => name.startsWith('layer-')).length, readFileSync(join(rootfs, 'same'), 'utf8')]).toEqual([150, 'layer-149']);
     } finally {
       await snapshots.remove('many');
     }
@@ -113,7 +131,7 @@ describe(`mounted${why}`, () => {
     await snapshots.prepare('none', []);
     try {
       expect(readFileSync(join((await snapshots.mount('twice')).rootfs, 'same'), 'utf8')).toBe('a');
-      expect(readdirSync((await snapshots.mount('none')).rootfs)).toEqual([]);
+      expect(readdirSync((await snapshots.mount('none')).rootfs)).toEqual(['dev', 'etc', 'proc', 'sys']);
     } finally {
       await snapshots.remove('twice');
       await snapshots.remove('none');
