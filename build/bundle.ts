@@ -33,9 +33,19 @@ export async function bundle(): Promise<void> {
 async function bundleCommand(): Promise<void> {
   await write(
     { input: inputOf({ flotilla: 'src/cli/main.ts' }), plugins: [{ name: 'lazy-builtins', renderChunk: (code) => ({ code: lazily(code), map: null }) }] },
-    { format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'command/[name]-[hash].cjs' },
+    { format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'command/[name]-[hash].cjs', codeSplitting: { groups: together.map(({ name, test }) => ({ name, test })) } },
   );
 }
+
+/**
+ * What is loaded by the same commands is one file each, with what it needs: to find, read and check a file costs a fifth of a millisecond.
+ * The first that fits counts.
+ */
+const together: readonly { readonly name: string; readonly test: RegExp }[] = [
+  { name: 'common', test: /src\/(?:cli\/(?:context|daemon-client|print\/(?:error|plain-text|table|human))|wire\/http-client|base\/(?:app-error|assert|parsed|limits|units))\.ts$/ },
+  { name: 'compose', test: /src\/cli\/compose\/(?:program|settings|options)\.ts$/ },
+  { name: 'project', test: /src\/cli\/(?:compose\/(?:load-project|up)|project-diagnostics)\.ts$/ },
+];
 
 function lazily(code: string): string {
   let isUsed = false;

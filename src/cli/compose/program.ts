@@ -91,14 +91,11 @@ function didYouMean(name: string, program: Command): string {
 
 /** Reads the variables that count as flags, and says of those that change nothing that they do. */
 async function settle(context: CliContext, flags: ComposeFlags, command: string): Promise<Settings> {
-  const { readSettings } = await import('./settings.ts');
+  const { readSettings, tellFindings } = await import('./settings.ts');
   const { settings, findings } = readSettings(context, flags, command);
   context.messages.isJson = settings.progress === 'json';
   if (settings.ansi === 'never' || settings.ansi === 'always') context.messages.isColoured = settings.ansi === 'always' && (context.env['NO_COLOR'] ?? '') === '';
-  if (findings.length > 0) {
-    const [{ warn }, { newReader }] = await Promise.all([import('../project-diagnostics.ts'), import('../read-project.ts')]);
-    await warn(context, findings, newReader());
-  }
+  if (findings.length > 0) await tellFindings(context, findings);
   return settings;
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from '../../base/app-error.ts';
 import type { Diagnostic } from '../../base/diagnostic.ts';
-import { readEnvironment, type ReadHost } from '../read-project.ts';
+import type { CliContext } from '../context.ts';
+import { newReader, readEnvironment, type ReadHost } from '../read-project.ts';
 import type { ComposeFlags, Settings } from './flags.ts';
 
 /** Variables that Docker Compose once read, or reads for what is not here, and why they change nothing. */
@@ -27,6 +28,11 @@ export function readSettings(host: ReadHost, flags: ComposeFlags, command: strin
     areOrphansRemoved: isOn('COMPOSE_REMOVE_ORPHANS'),
   };
   return { settings, findings: findingsOf(valueOf, command) };
+}
+
+export async function tellFindings(context: CliContext, findings: readonly Diagnostic[]): Promise<void> {
+  const { warn } = await import('../project-diagnostics.ts');
+  await warn(context, findings, newReader());
 }
 
 function findingsOf(valueOf: (name: string) => string | undefined, command: string): readonly Diagnostic[] {
