@@ -36,7 +36,7 @@ export class BatchDesk {
     this.#facts = new Float64Array(memory.words);
     this.#batch = new Uint8Array(memory.batch);
     this.#options = options;
-    this.#patience = new Patience(awakeMsMax, options.monotonicMs);
+    this.#patience = new Patience({ awakeMsMax, monotonicMs: options.monotonicMs });
   }
 
   /** False: one is there already, or this one is too large. */
@@ -69,13 +69,15 @@ export class BatchDesk {
 
   readonly #begin = (): void => {
     if (!this.#isNotified) Atomics.notify(this.#words, at.wake);
-    // NOTE: the sockets are read once more before that.
-    if (this.#isEager) setImmediate(this.#stayAwake);
+    if (this.#isEager && this.#patience.begin()) setImmediate(this.#stayAwake);
     else this.#await();
   };
 
+  /** NOTE: in a round of the event loop of its own, again and again: the sockets are read between. */
   readonly #stayAwake = (): void => {
-    if (this.#patience.wait(() => this.#isDone)) this.#take();
+    const found = this.#patience.spend(() => this.#isDone);
+    if (found === 'over') this.#take();
+    else if (found === 'more') setImmediate(this.#stayAwake);
     else this.#await();
   };
 

@@ -61,7 +61,7 @@ function serveLog(service: LogService): void {
   const words = new Int32Array(service.memory.words);
   const times = new Float64Array(service.memory.words);
   const bytes = new Uint8Array(service.memory.batch);
-  const patience = new Patience(awakeMsMax, () => performance.now());
+  const patience = new Patience({ awakeMsMax, monotonicMs: () => performance.now() });
   let endMs = performance.now();
   for (let next = 1; ; ) {
     const wake = Atomics.load(words, at.wake);
@@ -88,11 +88,19 @@ function serveLog(service: LogService): void {
     }
     const received: { readonly message: Message } | undefined = receiveMessageOnPort(service.port);
     if (received === undefined) {
-      const isAwake = Atomics.load(words, at.isEager) === 1 && patience.wait(() => Atomics.load(words, at.wake) !== wake);
+      const isAwake = Atomics.load(words, at.isEager) === 1 && isWokenSoon(patience, () => Atomics.load(words, at.wake) !== wake);
       if (!isAwake) Atomics.wait(words, at.wake, wake);
     } else if (!service.take(received.message)) return;
     else next = received.message.id + 1;
   }
+}
+
+/** The thread has nobody else to give a turn. */
+function isWokenSoon(patience: Patience, isOver: () => boolean): boolean {
+  if (!patience.begin()) return false;
+  let found = patience.spend(isOver);
+  while (found === 'more') found = patience.spend(isOver);
+  return found === 'over';
 }
 
 function fieldsOf(error: unknown): { readonly code: AppError['code']; readonly message: string; readonly hint: string | undefined } {

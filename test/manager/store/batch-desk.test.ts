@@ -105,47 +105,50 @@ describe('a batch on the desk', () => {
 
 describe('patience', () => {
   /** Each look at the clock takes 0.01 ms. */
-  function patient(): { readonly patience: Patience; readonly looks: (untilOver: number) => { readonly isOver: boolean; readonly count: number } } {
+  function patient(): { readonly patience: Patience; readonly wait: (looksUntilOver: number) => string; readonly slices: () => number } {
     let nowMs = 0;
-    const patience = new Patience(0.3, () => (nowMs += 0.01));
+    let slices = 0;
+    const patience = new Patience({ awakeMsMax: 0.3, monotonicMs: () => (nowMs += 0.01) });
     return {
       patience,
-      looks: (untilOver) => {
-        let count = 0;
-        const isOver = patience.wait(() => (count += 1) > untilOver);
-        return { isOver, count };
+      slices: () => slices,
+      wait: (looksUntilOver) => {
+        if (!patience.begin()) return 'asleep';
+        let looks = 0;
+        for (slices = 1; ; slices += 1) {
+          const found = patience.spend(() => (looks += 1) > looksUntilOver);
+          if (found !== 'more') return found;
+        }
       },
     };
   }
 
   it('is for short waits only', () => {
-    const { patience, looks } = patient();
-    expect(looks(0)).toEqual({ isOver: false, count: 0 });
+    const { patience, wait } = patient();
+    expect(wait(0)).toBe('asleep');
     for (let i = 0; i < 5; i += 1) patience.took(0.1);
-    expect(looks(5)).toEqual({ isOver: true, count: 6 });
+    expect(wait(1)).toBe('over');
     patience.took(20);
-    expect(looks(0)).toEqual({ isOver: false, count: 0 });
+    expect(wait(0)).toBe('asleep');
   });
 
-  it('has an end, and after time spent in vain it rests, each time twice as long', () => {
-    const { patience, looks } = patient();
+  it('lets others have their turn, and has an end', () => {
+    const { patience, wait, slices } = patient();
     for (let i = 0; i < 5; i += 1) patience.took(0.1);
-    const restsAfterVain = (): number => {
-      const { isOver, count } = looks(Infinity);
-      expect(isOver).toBe(false);
-      expect(count).toBeGreaterThan(20);
-      expect(count).toBeLessThan(40);
-      let rests = 0;
-      while (!looks(0).isOver) rests += 1;
-      return rests;
+    expect(wait(Infinity)).toBe('vain');
+    expect(slices()).toBeGreaterThanOrEqual(5);
+    expect(slices()).toBeLessThanOrEqual(10);
+  });
+
+  it('rests after time spent in vain, each time twice as long, until it was of use again', () => {
+    const { patience, wait } = patient();
+    for (let i = 0; i < 5; i += 1) patience.took(0.1);
+    const rests = (): number => {
+      for (let count = 0; ; count += 1) if (wait(Infinity) === 'vain') return count;
     };
-    expect(restsAfterVain()).toBe(4);
-    expect(restsAfterVain()).toBe(4);
-    looks(Infinity);
-    for (let i = 0; i < 4; i += 1) looks(0);
-    looks(Infinity);
-    let rests = 0;
-    while (!looks(0).isOver) rests += 1;
-    expect(rests).toBe(8);
+    expect([rests(), rests(), rests(), rests()]).toEqual([0, 4, 8, 16]);
+    for (let count = 0; count < 32; count += 1) expect(wait(0)).toBe('asleep');
+    expect(wait(0)).toBe('over');
+    expect([rests(), rests()]).toEqual([0, 4]);
   });
 });
