@@ -70,7 +70,8 @@ export class Agent {
     this.#assignment = memory.savedAssignment ?? { nodeId: options.facts.nodeId, revision: 0, tasks: [], networks: [], volumes: [] };
     this.#network = new NodeNetwork({ net: options.net, defer: (callback) => options.defer(() => void this.#turn().then(callback)), wish: () => lowerNetwork(this.#assignmentWithNamespaces(), (taskId) => this.#facts(taskId)) });
     this.#turn = createTurns(options.defer);
-    this.#reporter = new Reporter({ session: options.session, nodeId: options.facts.nodeId, defer: options.defer });
+    // After the containers that wait for their turn: to write down that they are being made can wait, what they are made by can't.
+    this.#reporter = new Reporter({ session: options.session, nodeId: options.facts.nodeId, defer: (callback) => options.defer(() => void this.#turn().then(callback)) });
     this.#driverHost = this.#hostOf();
     this.#hostSubnets = options.facts.hostSubnets;
   }

@@ -20,8 +20,10 @@ export type Preparation = {
 /** All that can be done ahead of a task's gate: image, volumes, namespace and links, filesystem, container. Each part is idempotent. */
 export async function prepareTask(options: Preparation): Promise<void> {
   const { engine, assigned } = options;
-  const [networkPath] = await Promise.all([options.makeNetwork(), fetchImage(options), ensureVolumes(options)]);
+  await Promise.all([fetchImage(options), ensureVolumes(options)]);
   await options.turn();
+  // In its turn too: ten namespaces ahead of the first container would be ten milliseconds in which nothing is on its way.
+  const networkPath = await options.makeNetwork();
   await engine.containers.create(assigned.task.containerId, options.spec(networkPath));
 }
 
