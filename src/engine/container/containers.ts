@@ -30,7 +30,7 @@ const sweepsPerLifeCheck = 10;
 const releaseMsMax = 10_000;
 const killWaitMs = 10_000;
 const pollMs = 100;
-const launchesMax = 8;
+const launchesMax = 16;
 const kill = 9;
 
 /** The containers of one node, and `close`, which stops watching and leaves them running. */
@@ -245,7 +245,7 @@ class Room {
     }
   }
 
-  /** A few at a time: more would only wait for the processors, and each other. */
+  /** Some at a time: a launch waits for the kernel most of its time, but a hundred would only wait for each other. */
   async #launchSlot(): Promise<void> {
     if (this.#launches >= launchesMax) await new Promise<void>((resolve) => this.#launchQueue.push(resolve));
     this.#launches += 1;
