@@ -1,5 +1,6 @@
 import { AppError } from '../../base/app-error.ts';
 import { randomHexId } from '../../base/ids.ts';
+import type { ImageConfig } from '../../model/container.ts';
 import type { ContainerSpec, InjectedFile } from '../../model/container-spec.ts';
 import { removeTree } from '../../os/files.ts';
 import { listMounts, mount, mountFlags } from '../../os/mount.ts';
@@ -32,7 +33,7 @@ export async function createContainer(context: EngineContext, id: string, wanted
   const image = await context.rootfs.image(wanted.image);
   if (image === null) throw new AppError({ code: 'ENGINE_IMAGE_MISSING', message: `container ${wanted.name}: the image ${wanted.image} is not on this node`, hint: `pull ${wanted.image} first` });
   commandLine(wanted, image.config);
-  const inherited = await heritage(context, wanted);
+  const inherited = await heritage(context, wanted, image.config);
   const { spec, state } = withAnonymousVolumes(context, wanted, { image: { id: image.id, config: image.config }, inherited });
   const entry = newEntry(id, spec, state);
   failpoint('create:begin');
@@ -86,9 +87,10 @@ async function undo(context: EngineContext, entry: Entry, forget: () => void): P
  * The anonymous volumes that the slot's former container has left, by target: as with Compose, its successor takes them over. What a
  * container still mounts is not free.
  */
-async function heritage(context: EngineContext, wanted: ContainerSpec): Promise<ReadonlyMap<string, string>> {
+async function heritage(context: EngineContext, wanted: ContainerSpec, image: ImageConfig): Promise<ReadonlyMap<string, string>> {
   const slot = wanted.labels[slotLabel];
-  if (slot === undefined) return new Map();
+  const takesAny = image.volumes.length > 0 || wanted.mounts.some((one) => one.kind === 'volume' && one.volumeName === '');
+  if (slot === undefined || !takesAny) return new Map();
   const left = (await context.volumes.list()).filter((one) => one.labels[slotLabel] === slot && context.volumes.usersOf(one.name).length === 0).sort((a, b) => a.createdMs - b.createdMs);
   return new Map(left.map((one) => [one.labels[targetLabel] ?? '', one.name]));
 }

@@ -97,11 +97,23 @@ export function seccompFor(spec: Pick<ContainerSpec, 'seccomp' | 'privileged'>, 
     case 'unconfined':
       return null;
     case 'default':
-      return compileSeccomp(defaultProfile, { capabilities, arch: machine.arch, kernel: machine.kernel });
+      return defaultFilter(capabilities, machine);
     case 'profile':
       return compileSeccomp(parseSeccompProfile(spec.seccomp.json), { capabilities, arch: machine.arch, kernel: machine.kernel });
   }
 }
+
+/** One value for all containers with these capabilities; few sets of them are in use. */
+function defaultFilter(capabilities: readonly string[], { arch, kernel }: MachineFacts): OciSeccomp {
+  const key = [arch, kernel.major, kernel.minor, ...capabilities].join(' ');
+  const filter = defaultFilters.get(key) ?? compileSeccomp(defaultProfile, { capabilities, arch, kernel });
+  if (defaultFilters.size >= defaultFiltersMax) defaultFilters.clear();
+  defaultFilters.set(key, filter);
+  return filter;
+}
+
+const defaultFilters = new Map<string, OciSeccomp>();
+const defaultFiltersMax = 64;
 
 function mounts(spec: ContainerSpec, facts: OciFacts): OciMount[] {
   const { ipc, network, pid } = spec.namespaces;

@@ -17,7 +17,13 @@ const instructionBytes = 8;
 
 export function filterCache(dir: string, runtimeVersion: string): FilterCache {
   const known = new Map<string, string>();
-  const keyOf = (seccomp: OciSeccomp): string => createHash('sha256').update(JSON.stringify([runtimeVersion, process.arch, seccomp])).digest('hex');
+  /** Most containers share one value; its text has 12 KB. */
+  const keys = new WeakMap<OciSeccomp, string>();
+  const keyOf = (seccomp: OciSeccomp): string => {
+    const key = keys.get(seccomp) ?? createHash('sha256').update(JSON.stringify([runtimeVersion, process.arch, seccomp])).digest('hex');
+    keys.set(seccomp, key);
+    return key;
+  };
   const remember = (key: string, bytes: Uint8Array | null): string | null => {
     if (bytes === null || bytes.length === 0 || bytes.length % instructionBytes !== 0) return null;
     const text = Buffer.from(bytes).toString('base64');
