@@ -177,7 +177,7 @@ async function makeWorldWithConfig(config: unknown): Promise<(args: readonly str
     });
     const pid = join(run, 'daemon.pid');
     if (existsSync(pid)) spawnSync('kill', ['-9', execFileSync('cat', [pid], { encoding: 'utf8' }).trim()]);
-    spawnSync('umount', ['-l', join(run, 'netns')]);
+    for (const name of ['netns', 'engine']) spawnSync('umount', ['-l', join(run, name)]);
     return { code: ran.status, stderr: ran.stderr };
   };
 }
