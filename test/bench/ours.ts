@@ -1,7 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { instanceOf } from '../../src/daemon/identity.ts';
+import { kernelNames } from '../../src/net/link-names.ts';
 import { makeCpuGroup } from './cpu-group.ts';
 import { processMemory, timed } from './harness.ts';
 import { type Side, spend } from './measured-side.ts';
@@ -29,6 +31,7 @@ export async function startOurs(options: { readonly mirror: string; readonly ima
     daemon.kill('SIGTERM');
     await gone;
     for (const mount of mountsBelow(dir)) execFileSync('umount', ['-l', mount]);
+    forgetInKernel(join(dir, 'root'));
     rmSync(dir, { recursive: true, force: true });
     group.remove();
   };
@@ -63,6 +66,13 @@ async function answers(env: Readonly<Record<string, string>>): Promise<void> {
     if (tries > 300) throw new Error('our daemon does not answer');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** A daemon leaves its table and the link of the gateways to the next one, which there won't be. */
+function forgetInKernel(root: string): void {
+  const { table, linkPrefix } = kernelNames(instanceOf(root));
+  const links = readdirSync('/sys/class/net').filter((name) => name.startsWith(linkPrefix));
+  for (const command of [['nft', 'delete', 'table', 'inet', table], ...links.map((link) => ['ip', 'link', 'delete', link])]) spawnSync(command[0] ?? '', command.slice(1), { stdio: 'ignore' });
 }
 
 function mountsBelow(dir: string): string[] {

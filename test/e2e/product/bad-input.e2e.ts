@@ -1,16 +1,17 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, home, makeWorld, type Ran, type World } from './world.ts';
+import { freePorts } from '../free-ports.ts';
+import { endDaemonIn, eventually, home, makeWorld, type Ran, type World } from './world.ts';
 
 // Bad input (issue 2): each error has a code, its place, the reason and the remedy; nothing has changed, nothing is left over.
 let world: World;
 let held: Server;
-const heldPort = 18_190;
-const rivalPort = 18_191;
+const firstPort = await freePorts(3);
+const [heldPort, rivalPort, freePort] = [firstPort, firstPort + 1, firstPort + 2];
 
 beforeAll(async () => {
   world = await makeWorld();
@@ -64,8 +65,8 @@ const cases: readonly Case[] = [
   { name: 'an image that no registry has, beside one that is there', yaml: 'services:\n  good:\n    image: busybox\n  bad:\n    image: flotilla-no-such-image:9\n', at: ['5:5: error ENGINE_PULL_NOT_FOUND'], says: ['flotilla-no-such-image:9'], hint: /\S/ },
   { name: 'an image of another digest', yaml: `services:\n  a:\n    image: busybox@sha256:${'ab'.repeat(32)}\n`, at: ['3:5: error ENGINE_'], says: ['abababab'], hint: /\S/ },
   { name: 'a name that is no image', yaml: 'services:\n  a:\n    image: "Busy Box"\n', at: ['3:5: error'], says: ['Busy Box'], hint: null },
-  { name: 'a port that a program of the host has', yaml: `services:\n  a:\n    image: busybox\n    ports:\n      - "1234:1"\n      - "${heldPort}:80"\n`, at: ['6:9: error NET_PORT_IN_USE'], says: [String(heldPort)], hint: /\S/ },
-  { name: 'a port that two services publish', yaml: `services:\n  a:\n    image: busybox\n    ports: ["18080:80"]\n  b:\n    image: busybox\n    ports:\n      - "127.0.0.1:18080:80"\n`, at: ['8:9: error CLUSTER_PORT_IN_USE'], says: ['services a and b both publish port 18080/tcp'], hint: /\S/ },
+  { name: 'a port that a program of the host has', yaml: `services:\n  a:\n    image: busybox\n    ports:\n      - "${freePort}:1"\n      - "${heldPort}:80"\n`, at: ['6:9: error NET_PORT_IN_USE'], says: [String(heldPort)], hint: /\S/ },
+  { name: 'a port that two services publish', yaml: `services:\n  a:\n    image: busybox\n    ports: ["${freePort}:80"]\n  b:\n    image: busybox\n    ports:\n      - "127.0.0.1:${freePort}:80"\n`, at: ['8:9: error CLUSTER_PORT_IN_USE'], says: [`services a and b both publish port ${freePort}/tcp`], hint: /\S/ },
   { name: 'a port that another application has', yaml: `services:\n  a:\n    image: busybox\n    ports: ["${rivalPort}:80"]\n`, at: ['4:13: error'], says: [String(rivalPort), /IN_USE/], hint: /\S/ },
   { name: 'a container_name that another application has', yaml: 'services:\n  a:\n    image: busybox\n    container_name: the-one\n', at: ['4:5: error CLUSTER_NAME_IN_USE'], says: ['the-one', 'rival'], hint: /another container_name/ },
   { name: 'a bind of a folder that is not there and not to be made', yaml: 'services:\n  a:\n    image: busybox\n    volumes:\n      - {type: bind, source: ./none, target: /x, bind: {create_host_path: false}}\n', at: ['5:9: error ENGINE_MOUNT_SOURCE'], says: ['none'], hint: /mkdir -p/ },
@@ -132,7 +133,7 @@ describe('a container that can not start', () => {
 describe('what is around the daemon', () => {
   test('a registry that is down is named, with the line of the image', async () => {
     const other = await makeWorldWithConfig({ registries: { mirrors: { 'docker.io': ['http://127.0.0.1:1'] } } });
-    const ran = other(['compose', 'up', '-d'], 'services:\n  a:\n    image: 127.0.0.1:1/some/image\n');
+    const ran = await other(['compose', 'up', '-d'], 'services:\n  a:\n    image: 127.0.0.1:1/some/image\n');
     expect(ran.code, ran.stderr).toBe(1);
     expect(ran.stderr).toMatch(/compose\.yaml:3:5: error ENGINE_REGISTRY_DOWN/);
     expect(ran.stderr).toContain('127.0.0.1:1');
@@ -141,7 +142,7 @@ describe('what is around the daemon', () => {
 
   test('a configuration with errors keeps the daemon from starting; all of them are told', async () => {
     const other = await makeWorldWithConfig({ registreis: {}, logLevel: 'loud' });
-    const ran = other(['compose', 'up', '-d'], 'services: {a: {image: busybox}}');
+    const ran = await other(['compose', 'up', '-d'], 'services: {a: {image: busybox}}');
     expect(ran.code, ran.stderr).toBe(4);
     expect(ran.stderr).toContain('DAEMON_BAD_CONFIG');
     expect(ran.stderr).toContain('registreis');
@@ -166,18 +167,15 @@ describe('what is around the daemon', () => {
 type Result = { readonly code: number | null; readonly stderr: string };
 
 /** Runs a command against a daemon of its own that is asked only for this, and ends it. */
-async function makeWorldWithConfig(config: unknown): Promise<(args: readonly string[], yaml: string) => Result> {
+async function makeWorldWithConfig(config: unknown): Promise<(args: readonly string[], yaml: string) => Promise<Result>> {
   const folder = world.project({ 'config.json': JSON.stringify(config) });
-  return (args, yaml) => {
+  return async (args, yaml) => {
     writeFileSync(join(folder, 'compose.yaml'), yaml);
-    const run = join(folder, 'run');
     const ran = spawnSync(join(home, 'bin', 'flotilla'), args, {
       cwd: folder, encoding: 'utf8', timeout: 25_000,
-      env: { ...process.env, FLOTILLA_CONFIG: join(folder, 'config.json'), FLOTILLA_ROOT: join(folder, 'root'), FLOTILLA_RUN: run, NO_COLOR: '1' },
+      env: { ...process.env, FLOTILLA_CONFIG: join(folder, 'config.json'), FLOTILLA_ROOT: join(folder, 'root'), FLOTILLA_RUN: join(folder, 'run'), NO_COLOR: '1' },
     });
-    const pid = join(run, 'daemon.pid');
-    if (existsSync(pid)) spawnSync('kill', ['-9', execFileSync('cat', [pid], { encoding: 'utf8' }).trim()]);
-    for (const name of ['netns', 'engine']) spawnSync('umount', ['-l', join(run, name)]);
+    expect(await endDaemonIn(folder)).toEqual([]);
     return { code: ran.status, stderr: ran.stderr };
   };
 }

@@ -2,16 +2,18 @@ import { spawnSync, type ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../free-ports.ts';
 import { eventually, home, makeWorld, type Ran, type World } from './world.ts';
 
 // The commands as people and scripts use them: output, exit codes, signals (UX design; Docker Compose's behaviour).
 let world: World;
 let cwd: string;
+const port = await freePorts(1);
 
 const compose = `
 name: shop
 services:
-  web: {image: busybox, command: [sh, -c, "echo web up; echo to-err >&2; sleep 1000"], stop_signal: KILL, ports: ["18211:80"], depends_on: [store]}
+  web: {image: busybox, command: [sh, -c, "echo web up; echo to-err >&2; sleep 1000"], stop_signal: KILL, ports: ["${port}:80"], depends_on: [store]}
   store: {image: busybox, command: [sleep, infinity], stop_signal: KILL, volumes: ["data:/data"]}
 volumes: {data: {}}
 `;
@@ -37,7 +39,7 @@ describe('ps, ls, images, inspect', () => {
     const [head = '', ...lines] = (await ok('ps')).stdout.trimEnd().split('\n');
     expect(head.split(/\s{2,}/)).toEqual(['NAME', 'IMAGE', 'COMMAND', 'SERVICE', 'CREATED', 'STATUS', 'PORTS']);
     expect(lines).toHaveLength(2);
-    expect(lines.find((line) => line.startsWith('shop-web-1'))).toMatch(/busybox\s+"sh -c 'echo web up;…"\s+web\s+.* ago\s+Up .*\s+0\.0\.0\.0:18211->80\/tcp, \[::\]:18211->80\/tcp$/);
+    expect(lines.find((line) => line.startsWith('shop-web-1'))).toMatch(new RegExp(`busybox\\s+"sh -c 'echo web up;…"\\s+web\\s+.* ago\\s+Up .*\\s+0\\.0\\.0\\.0:${port}->80/tcp, \\[::\\]:${port}->80/tcp$`));
     const [one] = await rows();
     expect(Object.keys(one ?? {}).sort()).toEqual(['Command', 'CreatedAt', 'ExitCode', 'Health', 'ID', 'Image', 'Labels', 'LocalVolumes', 'Mounts', 'Name', 'Names', 'Networks', 'Ports', 'Project', 'Publishers', 'RunningFor', 'Service', 'Size', 'State', 'Status']);
   });

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { failpointNames } from '../../../src/engine/container/failpoint.ts';
+import { freePorts } from '../free-ports.ts';
 import { makeWorld, type World } from './world.ts';
 
 // The daemon dies by SIGKILL at every step of `up` and `down` (issue 2, faults): the next command settles what was half done.
@@ -9,13 +10,14 @@ let world: World;
 let cwd: string;
 let upMs = 0;
 let downMs = 0;
+const port = await freePorts(1);
 
 const compose = `
 services:
   web:
     image: busybox
     command: [sleep, infinity]
-    ports: ["18170:80"]
+    ports: ["${port}:80"]
     networks: [front]
     depends_on: {api: {condition: service_healthy}, job: {condition: service_completed_successfully}}
     stop_signal: SIGKILL

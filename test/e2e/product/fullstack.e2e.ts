@@ -1,15 +1,14 @@
 import { cpSync } from 'node:fs';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../free-ports.ts';
 import { eventually, home, makeWorld, type World } from './world.ts';
 
 // The demo, as a user runs it: one file, from `up` to `down -v`.
 let world: World;
 let cwd: string;
 // Any free one: other programs of the machine have ports too.
-const port = await freePort();
+const port = await freePorts(1);
 const url = `http://127.0.0.1:${port}`;
 
 beforeAll(async () => {
@@ -139,13 +138,3 @@ describe('the full-stack example', () => {
     expect(await world.leftovers()).toEqual([]);
   }, 60_000);
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '0.0.0.0');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the kernel gave no port');
-  return address.port;
-}

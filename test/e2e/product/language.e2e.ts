@@ -2,12 +2,15 @@ import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../free-ports.ts';
 import { eventually, makeWorld, type World } from './world.ts';
 
 // Every honoured key of src/model/support.ts, seen from inside a container (Compose specification, services). One project, many services.
 let world: World;
 let cwd: string;
 
+/** Those behind it are published. */
+const port = await freePorts(7);
 const sleep = 'command: [sleep, infinity], stop_signal: KILL';
 const compose = `
 name: language
@@ -51,7 +54,7 @@ services:
     secrets: [short, {source: long, target: other, uid: "12", gid: "13", mode: 0400}]
     configs: [short, {source: inline, target: /etc/inline.conf, mode: 0444}]
   left: {image: busybox, ${sleep}, networks: {front: {aliases: [lefty], ipv4_address: 10.252.1.77, priority: 5}, back: {}}, links: ["right:partner"]}
-  right: {image: busybox, command: [httpd, -f, -p, "80", -h, /etc], stop_signal: KILL, networks: [front], expose: ["80"], ports: ["18201:80", "127.0.0.1:18202:80", "18203-18204:80-81", {target: 80, published: "18205", host_ip: 127.0.0.1, protocol: tcp, mode: host}, "18206:80/udp"]}
+  right: {image: busybox, command: [httpd, -f, -p, "80", -h, /etc], stop_signal: KILL, networks: [front], expose: ["80"], ports: ["${port + 1}:80", "127.0.0.1:${port + 2}:80", "${port + 3}-${port + 4}:80-81", {target: 80, published: "${port + 5}", host_ip: 127.0.0.1, protocol: tcp, mode: host}, "${port + 6}:80/udp"]}
   alone: {image: busybox, ${sleep}, networks: [back]}
   sound: {image: busybox, ${sleep}, healthcheck: {test: "true", interval: 100ms, timeout: 1s, retries: 2, start_period: 1s, start_interval: 50ms}}
   unsound: {image: busybox, ${sleep}, healthcheck: {test: [CMD, "false"], interval: 50ms, retries: 2}}
@@ -162,14 +165,14 @@ describe('names and networks', () => {
       call.on('error', (error: Error & { code?: string }) => resolve(error.code ?? error.message));
       call.end();
     });
-    expect(await get('127.0.0.1', 18_201)).toBe(200);
-    expect(await get('::1', 18_201)).toBe(200);
-    expect(await get('127.0.0.1', 18_202)).toBe(200);
-    expect(await get('::1', 18_202)).toBe('ECONNREFUSED');
-    expect(await get('127.0.0.1', 18_203)).toBe(200);
-    expect(await get('127.0.0.1', 18_205)).toBe(200);
+    expect(await get('127.0.0.1', port + 1)).toBe(200);
+    expect(await get('::1', port + 1)).toBe(200);
+    expect(await get('127.0.0.1', port + 2)).toBe(200);
+    expect(await get('::1', port + 2)).toBe('ECONNREFUSED');
+    expect(await get('127.0.0.1', port + 3)).toBe(200);
+    expect(await get('127.0.0.1', port + 5)).toBe(200);
     const published = (await row('right')).Publishers.map((one) => `${one.URL} ${one.PublishedPort}->${one.TargetPort}/${one.Protocol}`);
-    expect(published).toEqual(expect.arrayContaining(['0.0.0.0 18201->80/tcp', ':: 18201->80/tcp', '127.0.0.1 18202->80/tcp', '0.0.0.0 18204->81/tcp', '0.0.0.0 18206->80/udp']));
+    expect(published).toEqual(expect.arrayContaining([`0.0.0.0 ${port + 1}->80/tcp`, `:: ${port + 1}->80/tcp`, `127.0.0.1 ${port + 2}->80/tcp`, `0.0.0.0 ${port + 4}->81/tcp`, `0.0.0.0 ${port + 6}->80/udp`]));
   });
 });
 

@@ -118,7 +118,7 @@ export async function makeWorld(): Promise<World> {
     close: async () => {
       for (const project of JSON.parse((await ok(['compose', 'ls', '--all', '--format', 'json'])).stdout)) await run(['compose', '-p', project.Name, 'down', '-v', '-t', '0', '--remove-orphans'], { cwd: '/' });
       const left = await leftovers();
-      await killDaemon();
+      await killWithHelpers(pidOf(join(dir, 'run', 'daemon.pid')));
       await endOfBoot({ dir, instance, names });
       rmSync(dir, { recursive: true, force: true });
       return [...left, ...stays(scope)];
@@ -131,6 +131,14 @@ export async function makeWorld(): Promise<World> {
 function poolOf(dir: string): string {
   const [byte = 0] = createHash('sha256').update(dir).digest();
   return `10.${64 + (byte % 128)}.0.0/16`;
+}
+
+/** For a daemon beside the world's, with its `root` and `run` in this directory: ends it, and all that it has left in the kernel. Answers what stays. */
+export async function endDaemonIn(dir: string): Promise<string[]> {
+  const instance = instanceOf(join(dir, 'root'));
+  const names = kernelNames(instance);
+  await endOfBoot({ dir, instance, names });
+  return stays([dir, instance, names.linkPrefix, names.table]);
 }
 
 /** Ends what a power cut would: the processes of containers and their monitors, mounts, links, rules, control groups, and all of the run directory. */
@@ -177,6 +185,22 @@ function quietly(file: string, args: readonly string[]): void {
     execFileSync(file, args, { stdio: 'ignore' });
   } catch {
     // It was not there.
+  }
+}
+
+/** NOTE: an nft that the daemon has just begun makes its table all the same, after everything else is gone. */
+async function killWithHelpers(daemonPid: number | null): Promise<void> {
+  if (daemonPid === null) return;
+  quietly('kill', ['-STOP', String(daemonPid)]);
+  const helpers = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => parentOf(pid) === daemonPid);
+  for (const pid of [daemonPid, ...helpers]) await killAndWait(pid);
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    return Number(/^\d+ \(.*\) \S (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? -1);
+  } catch {
+    return null;
   }
 }
 
