@@ -2,7 +2,7 @@ import { AppError } from '../base/app-error.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Loaded, Phases } from '../spec/input.ts';
 import { load, loadUntyped } from '../spec/load.ts';
-import { ExitWith } from './context.ts';
+import { type CliContext, ExitWith } from './context.ts';
 import { hasError, refuse, warn } from './project-diagnostics.ts';
 import { findProject, newReader, runLoader } from './read-project.ts';
 import type { ProjectFlags, Reader, ReadHost } from './read-project.ts';
@@ -11,14 +11,13 @@ import type { ProjectFlags, Reader, ReadHost } from './read-project.ts';
 export type ConfigHost = ReadHost & {
   readonly out: { readonly write: (text: string) => void };
   readonly err: { readonly write: (text: string) => void; readonly isTty: boolean };
+  /** Only images' digests are asked of it. */
+  readonly daemon?: CliContext['daemon'];
 };
 
 type Options = Readonly<Record<string, unknown>>;
 
 export async function config(host: ConfigHost, flags: ProjectFlags, services: readonly string[], options: Options): Promise<void> {
-  for (const name of ['resolveImageDigests', 'lockImageDigests']) {
-    if (options[name] === true) throw new AppError({ code: 'CLI_NOT_YET', message: 'resolving image digests comes later', hint: 'Leave the flag out.' });
-  }
   const format = oneOf(options, 'format', ['yaml', 'json']);
   const project = findProject(host, flags);
   const reader = newReader();
@@ -31,7 +30,9 @@ export async function config(host: ConfigHost, flags: ProjectFlags, services: re
     if (checked.isRefused) throw new ExitWith(1);
     return;
   }
-  const text = options['variables'] === true || options['interpolate'] === false
+  const isUntyped = options['variables'] === true || options['interpolate'] === false;
+  if (isUntyped && arePinned(options)) throw new AppError({ code: 'CLI_USAGE', message: 'the names of images are known only once their variables are in', hint: 'leave --no-interpolate and --variables out, or the digests' });
+  const text = isUntyped
     ? await untypedText(host, project, reader, services, options, format)
     : await typedText(host, project, reader, services, options, format);
   await deliver(host, options, text);
@@ -52,7 +53,13 @@ async function deliver(host: ConfigHost, options: Options, text: string): Promis
 type Found = ReturnType<typeof findProject>;
 
 async function typedText(host: ConfigHost, project: Found, reader: Reader, services: readonly string[], options: Options, format: string): Promise<string> {
-  return viewOf(await typedProject(host, project, reader, services, options), options, format);
+  const loaded = await typedProject(host, project, reader, services, options);
+  if (!arePinned(options)) return viewOf(loaded, options, format);
+  const { imagesOnly, pinImages } = await import('./pin-images.ts');
+  const pinned = await pinImages({ host, loaded, reader });
+  if (options['lockImageDigests'] !== true || isView(options)) return viewOf(pinned, options, format);
+  const images = imagesOnly(pinned.project);
+  return format === 'json' ? `${JSON.stringify(images, null, 2)}\n` : (await import('../spec/print/yaml.ts')).printValueYaml(images, { escapeDollars: true });
 }
 
 async function typedProject(host: ConfigHost, project: Found, reader: Reader, services: readonly string[], options: Options): Promise<Loaded> {
@@ -64,6 +71,11 @@ async function typedProject(host: ConfigHost, project: Found, reader: Reader, se
   const same = await sameNames(result, options);
   if (same.length > 0) return refuse(host, same, reader);
   return result;
+}
+
+/** Whether something else than the model is to be printed. */
+function isView(options: Options): boolean {
+  return ['services', 'volumes', 'networks', 'models', 'profiles', 'images', 'environment'].some((name) => options[name] === true) || ['hash', 'graph'].some((name) => typeof options[name] === 'string');
 }
 
 async function viewOf(loaded: Loaded, options: Options, format: string): Promise<string> {
@@ -96,6 +108,10 @@ async function untypedText(host: ConfigHost, project: Found, reader: Reader, ser
   if (options['variables'] === true) return (await import('../spec/config-view.ts')).variablesText(result.model, format === 'json' ? 'json' : 'table');
   if (format === 'json') return `${(await import('../spec/print/json.ts')).printValueJson(result.model, { indent: 2, escapeDollars: false })}\n`;
   return (await import('../spec/print/yaml.ts')).printValueYaml(result.model, { escapeDollars: false });
+}
+
+function arePinned(options: Options): boolean {
+  return options['resolveImageDigests'] === true || options['lockImageDigests'] === true;
 }
 
 function phasesOf(options: Options): Partial<Phases> {

@@ -33,6 +33,8 @@ export type ImageStore = {
     readonly onProgress?: (progress: PullProgress) => void;
     readonly signal?: AbortSignal;
   }) => Promise<ImageInfo>;
+  /** What a name means at its registry now: itself with the digest, as `docker.io/library/redis:8@sha256:…`. Fetches nothing else. Errors: as `pull`. */
+  readonly pin: (options: { readonly reference: string; readonly signal: AbortSignal }) => Promise<string>;
   readonly list: () => Promise<readonly ImageInfo[]>;
   /** By reference, id or unambiguous id prefix; null where there is none. */
   readonly get: (reference: string) => Promise<ImageInfo | null>;

@@ -70,6 +70,11 @@ export function fakeEngine(options: { readonly clock: Pick<Clock, 'nowMs'>; read
       onProgress?.({ id: reference, status: 'pulled' });
       return found ?? addImage(reference);
     },
+    pin: async ({ reference }) => {
+      const found = images.get(familiar(reference));
+      if (found === undefined) throw new AppError({ code: 'ENGINE_PULL_NOT_FOUND', message: `no registry has ${reference}` });
+      return `${reference}@${found.id}`;
+    },
     list: async () => [...images.values()],
     get: async (reference) => images.get(familiar(reference)) ?? [...images.values()].find((one) => one.id === reference) ?? null,
     remove: async (reference) => {

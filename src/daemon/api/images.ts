@@ -1,4 +1,6 @@
-import { AppError } from '../../base/app-error.ts';
+import { AppError, isAppError } from '../../base/app-error.ts';
+import type { Diagnostic } from '../../base/diagnostic.ts';
+import { refusalOf } from '../../base/refusal.ts';
 import { fits, parsePlatform } from '../../engine/image/platform.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { PullProgress } from '../../model/container.ts';
@@ -21,6 +23,11 @@ export function imageRoutes(engine: Engine): readonly Route[] {
       },
     },
     {
+      method: 'POST',
+      path: '/v1/images/pin',
+      handle: async ({ body, signal }) => ({ kind: 'json', value: await pinAll(engine, readServiceImages(asRecord(body, 'the request')['images']), signal) }),
+    },
+    {
       method: 'GET',
       path: '/v1/images/:name',
       handle: async ({ params }) => {
@@ -35,6 +42,32 @@ export function imageRoutes(engine: Engine): readonly Route[] {
       handle: async ({ params, query }) => ({ kind: 'json', value: await engine.images.remove(params['name'] ?? '', { force: query.get('force') === '1' }) }),
     },
   ];
+}
+
+/** Service → its image with the digest that its registry has now. Errors: those of `refusalOf`, each at its service. */
+async function pinAll(engine: Engine, images: ReadonlyMap<string, string>, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+  const asked = new Map([...new Set(images.values())].map((reference) => [reference, engine.images.pin({ reference, signal })]));
+  await Promise.allSettled(asked.values());
+  const problems: Diagnostic[] = [];
+  const pinned: Record<string, string> = Object.create(null);
+  for (const [service, reference] of images) {
+    try {
+      pinned[service] = (await asked.get(reference)) ?? reference;
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      problems.push({ severity: 'error', code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), line: 0, column: 0, path: `services.${service}.image` });
+    }
+  }
+  if (problems.length > 0) throw refusalOf(problems);
+  return pinned;
+}
+
+function readServiceImages(value: unknown): ReadonlyMap<string, string> {
+  const entries = Object.entries(asRecord(value, 'images')).map(([service, reference]) => {
+    if (typeof reference !== 'string') throw bad('images must map services to names of images');
+    return [service, reference] as const;
+  });
+  return new Map(entries);
 }
 
 /** All failures are told; the first is thrown at the end. */

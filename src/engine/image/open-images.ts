@@ -14,7 +14,7 @@ import type { ImageIndexState, ImageRecord } from './image-index.ts';
 import { imageLayout } from './image-layout.ts';
 import type { ImageLayout } from './image-layout.ts';
 import { hostPlatform, parsePlatform } from './platform.ts';
-import { pullImage, pullKey, readPullReference } from './pull.ts';
+import { pinReference, pullImage, pullKey, readPullReference } from './pull.ts';
 import type { PullContext, PulledImage } from './pull.ts';
 import { openRegistryClient } from './registry-client.ts';
 import type { CredentialSource } from './registry-credentials.ts';
@@ -113,6 +113,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
         throw error;
       }
     },
+    pin: async ({ reference, signal }) => await pinReference(client, readPullReference(reference), signal),
     list: async () => [...index.state().images.values()].map((one) => infoOf(index.state(), one)).sort((a, b) => b.createdMs - a.createdMs || (a.id < b.id ? -1 : 1)),
     get: async (text) => {
       const found = find(text);

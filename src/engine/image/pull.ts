@@ -16,6 +16,7 @@ import { parseManifest } from './manifest.ts';
 import type { Descriptor, Manifest } from './manifest.ts';
 import { choosePlatform, fits, platformText } from './platform.ts';
 import type { Platform } from './platform.ts';
+import type { RegistryClient } from './registry-client.ts';
 import type { SharedWork } from './shared-work.ts';
 
 export type PullContext = LayerFetcher & { readonly layers: SharedWork<void, PullProgress> };
@@ -60,6 +61,16 @@ export async function pullImage(context: PullContext, reference: ImageReference,
       config: document.config,
     },
   };
+}
+
+/** Asks the registry for what a tag means now. What it says of the digest is checked against what it sends. */
+export async function pinReference(client: RegistryClient, reference: ImageReference, signal: AbortSignal): Promise<string> {
+  if (reference.digest !== undefined) return referenceText(reference);
+  const answer = await client.manifest(reference, reference.tag ?? 'latest', signal);
+  const digest = sha256(answer.body);
+  if (answer.statedDigest.startsWith('sha256:') && answer.statedDigest !== digest) throw mismatch(answer.statedDigest, answer.body);
+  parseManifest(answer.body, answer.contentType, familiarText(reference));
+  return referenceText({ ...reference, digest });
 }
 
 async function resolveManifest(context: PullContext, reference: ImageReference, wanted: Platform, signal: AbortSignal): Promise<Resolved> {

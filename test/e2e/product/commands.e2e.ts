@@ -1,5 +1,5 @@
 import { spawnSync, type ChildProcess } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePorts } from '../free-ports.ts';
@@ -250,6 +250,22 @@ describe('images', () => {
     expect(used.code).toBe(1);
     expect(used.stderr).toContain('ENGINE_IMAGE_IN_USE');
     expect((await world.run(['rm', 'shop-web-1'])).stderr).toMatch(/RUNNING[\s\S]*hint:/);
+  }, 30_000);
+  test('config pins images to what their registry has now, and writes the pins down as a file of their own', async () => {
+    const folder = world.project({ 'compose.yaml': 'name: pins\nservices:\n  one: {image: busybox, command: [sleep, infinity]}\n  two: {image: "docker.io/library/busybox:latest"}\n', 'bad.yaml': 'services:\n  one:\n    image: busybox\n  two:\n    image: no/such\n' });
+    const config = (...args: readonly string[]): Promise<Ran> => world.run(['compose', ...args], { cwd: folder });
+    const pin = /docker\.io\/library\/busybox:latest@sha256:[0-9a-f]{64}/;
+    const lock = (await config('config', '--lock-image-digests')).stdout;
+    const image = pin.exec(lock)?.[0] ?? '';
+    expect(lock).toBe(`services:\n  one:\n    image: ${image}\n  two:\n    image: ${image}\n`);
+    expect(JSON.parse((await config('config', '--resolve-image-digests', '--format', 'json')).stdout).services.one).toMatchObject({ image, command: ['sleep', 'infinity'] });
+    expect((await config('config', '--lock-image-digests', '--images')).stdout).toBe(`${image}\n`.repeat(2));
+    writeFileSync(join(folder, 'lock.yaml'), lock);
+    expect(await config('-f', 'compose.yaml', '-f', 'lock.yaml', 'pull', '-q')).toMatchObject({ code: 0 });
+    // What is pinned already asks nobody.
+    expect((await config('-f', 'compose.yaml', '-f', 'lock.yaml', 'config', '--lock-image-digests')).stdout).toBe(lock.replaceAll(':latest@', '@'));
+    expect(await config('-f', 'bad.yaml', 'config', '--resolve-image-digests')).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('bad.yaml:5:5: error ENGINE_PULL_NOT_FOUND') });
+    expect(await config('config', '--resolve-image-digests', '--no-interpolate')).toMatchObject({ code: 3, stderr: expect.stringContaining('CLI_USAGE') });
   }, 30_000);
   test('rm -f of a container that its service wants says that there will be another; of a stopped one it is the end', async () => {
     const folder = world.project({ 'compose.yaml': 'name: wanted\nservices: {one: {image: busybox, command: [sleep, infinity], volumes: [/data]}}' });

@@ -59,6 +59,21 @@ describe('a pull', () => {
     expect([steps[0]?.status, steps.at(-1)?.status, steps.filter((one) => one.status === 'complete').length]).toEqual(['resolving', 'pulled', 2]);
   });
 
+  test('can be pinned to what its registry has now, which fetches no more than the manifest', async () => {
+    const made = addImage(registry, 'library/app', '1', [tar('a')]);
+    const pin = (reference: string): Promise<string> => images.pin({ reference, signal: new AbortController().signal });
+    expect(await pin('app:1')).toBe(`docker.io/library/app:1@${made.manifestDigest}`);
+    expect(await pin(`app:1@${made.manifestDigest}`)).toBe(`docker.io/library/app@${made.manifestDigest}`);
+    expect(registry.requests).toEqual(['GET /v2/library/app/manifests/1']);
+    expect(await code(pin('none'))).toBe('ENGINE_PULL_NOT_FOUND');
+    expect(await code(pin('No Name'))).toBe('ENGINE_IMAGE_NAME');
+    registry.fault = (_, response) => {
+      response.writeHead(200, { 'content-type': types.manifest, 'docker-content-digest': made.manifestDigest }).end('{}');
+      return true;
+    };
+    expect(await code(pin('app:1'))).toBe('ENGINE_DIGEST_MISMATCH');
+  });
+
   test('fetches only what is missing, and after a restart nothing', async () => {
     addImage(registry, 'library/one', 'latest', [tar('shared'), tar('one')]);
     addImage(registry, 'library/two', 'latest', [tar('shared'), tar('two')]);
