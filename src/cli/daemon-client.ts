@@ -1,4 +1,5 @@
 import { AppError, isAppError } from '../base/app-error.ts';
+import { readDockerConfig } from './docker-config.ts';
 import { isServiceEnabled, startDaemon, startService } from '../os/daemon-start.ts';
 import { type ApiClient, createApiClient } from '../wire/http-client.ts';
 
@@ -22,6 +23,10 @@ export function refuseOtherMachine(env: Env): void {
   if (context !== '' && context !== 'default') refuse('DOCKER_CONTEXT', context);
   const host = env['DOCKER_HOST'] ?? '';
   if (context === '' && host !== '' && !host.startsWith('unix://')) refuse('DOCKER_HOST', host.replace(/\/\/[^/]*@/, '//'));
+  if (context !== '' || host !== '') return;
+  const chosen = readDockerConfig(env).remoteContext;
+  if (chosen === null) return;
+  throw new AppError({ code: 'CLI_NOT_YET', message: `docker's current context is ${chosen.name} (${chosen.host}), and this version works on its own machine only`, hint: 'for this machine: DOCKER_CONTEXT=default flotilla …, or for good: docker context use default' });
 }
 
 export async function connectIfRunning(env: Env): Promise<ApiClient | null> {

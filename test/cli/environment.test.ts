@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSettings } from '../../src/cli/compose/settings.ts';
 import { refuseOtherMachine } from '../../src/cli/daemon-client.ts';
+import { readDockerConfig } from '../../src/cli/docker-config.ts';
 import { createProgressPrinter, withoutOrphans } from '../../src/cli/print/progress.ts';
 import { findProject } from '../../src/cli/read-project.ts';
 
@@ -74,5 +76,30 @@ describe('what was meant for another machine is not done on this one', () => {
   });
   test.for<Record<string, string>>([{}, { DOCKER_HOST: '' }, { DOCKER_HOST: 'unix:///run/user/1000/docker.sock' }, { DOCKER_CONTEXT: 'default', DOCKER_HOST: 'tcp://10.0.0.1:2375' }])('%o is no obstacle', (env) => {
     expect(() => refuseOtherMachine(env)).not.toThrow();
+  });
+
+  const withConfig = (config: unknown, contexts: Readonly<Record<string, string>> = {}): string => {
+    const folder = mkdtempSync(join(dir, 'docker-'));
+    writeFileSync(join(folder, 'config.json'), typeof config === 'string' ? config : JSON.stringify(config));
+    for (const [name, Host] of Object.entries(contexts)) {
+      const meta = join(folder, 'contexts/meta', createHash('sha256').update(name).digest('hex'));
+      mkdirSync(meta, { recursive: true });
+      writeFileSync(join(meta, 'meta.json'), JSON.stringify({ Name: name, Endpoints: { docker: { Host, SkipTLSVerify: false } } }));
+    }
+    return folder;
+  };
+
+  test('the context that docker has chosen for good counts as the variable does', () => {
+    const contexts = { far: 'ssh://deploy:hunter2@server', near: 'unix:///home/me/.docker/desktop/docker.sock' };
+    const far = withConfig({ currentContext: 'far' }, contexts);
+    expect(() => refuseOtherMachine({ DOCKER_CONFIG: far })).toThrow(expect.objectContaining({ code: 'CLI_NOT_YET', message: "docker's current context is far (ssh://server), and this version works on its own machine only", hint: expect.stringContaining('DOCKER_CONTEXT=default') }));
+    for (const env of [{ DOCKER_CONTEXT: 'default' }, { DOCKER_HOST: 'unix:///run/docker.sock' }, { FLOTILLA_SOCKET: '/run/own.sock' }]) expect(() => refuseOtherMachine({ DOCKER_CONFIG: far, ...env })).not.toThrow();
+    for (const config of [{ currentContext: 'near' }, { currentContext: 'default' }, { currentContext: 'gone' }, { currentContext: 7 }, {}, '{']) expect(() => refuseOtherMachine({ DOCKER_CONFIG: withConfig(config, contexts) })).not.toThrow();
+  });
+
+  test("docker's proxies become variables in both spellings", () => {
+    const folder = withConfig({ proxies: { default: { httpProxy: 'http://proxy:3128', noProxy: 'localhost,.lan', ftpProxy: '' }, 'tcp://other': { httpProxy: 'http://no:1' } } });
+    expect(readDockerConfig({ DOCKER_CONFIG: folder }).proxyVariables).toEqual({ HTTP_PROXY: 'http://proxy:3128', http_proxy: 'http://proxy:3128', NO_PROXY: 'localhost,.lan', no_proxy: 'localhost,.lan' });
+    expect(readDockerConfig({ HOME: join(folder, 'none') })).toEqual({ remoteContext: null, proxyVariables: {} });
   });
 });

@@ -9,6 +9,7 @@ import { serviceHash } from '../../spec/hash.ts';
 import type { Loaded, LoadFailed } from '../../spec/input.ts';
 import { load } from '../../spec/load.ts';
 import type { CliContext } from '../context.ts';
+import { readDockerConfig } from '../docker-config.ts';
 import { hasError, refuse, warn } from '../project-diagnostics.ts';
 import { findProject, newReader, runLoader, type Reader } from '../read-project.ts';
 import type { ComposeFlags } from './flags.ts';
@@ -33,7 +34,8 @@ export async function loadProject(context: CliContext, flags: ComposeFlags, opti
   const { loaded, reader } = await loadFiles(context, flags, named);
   const { project } = loaded;
   noSuchService({ name: project.name, serviceNames: Object.keys(project.services), disabledNames: [] }, named);
-  const chosen = onPlatform(options.isDependenciesLeftOut === true && options.services.length > 0 ? pick(project, options.services) : project, loaded.environment.get('DOCKER_DEFAULT_PLATFORM'));
+  const picked = options.isDependenciesLeftOut === true && options.services.length > 0 ? pick(project, options.services) : project;
+  const chosen = withProxies(onPlatform(picked, loaded.environment.get('DOCKER_DEFAULT_PLATFORM')), readDockerConfig(context.env).proxyVariables);
   const contents = readContents(chosen, loaded);
   if (contents.problems.length > 0) return refuse(context, contents.problems, reader);
   return {
@@ -96,6 +98,12 @@ async function loadFiles(context: CliContext, flags: ComposeFlags, named: readon
 function onPlatform(project: Project, platform: string | undefined): Project {
   if (platform === undefined || platform === '') return project;
   return { ...project, services: Object.fromEntries(Object.entries(project.services).map(([name, service]): [string, Service] => [name, { ...service, platform: service.platform ?? platform }])) };
+}
+
+/** Docker's `proxies` are given to every container; what its service says itself counts before them. */
+function withProxies(project: Project, variables: Readonly<Record<string, string>>): Project {
+  if (Object.keys(variables).length === 0) return project;
+  return { ...project, services: Object.fromEntries(Object.entries(project.services).map(([name, service]): [string, Service] => [name, { ...service, environment: { ...variables, ...service.environment } }])) };
 }
 
 function pick(project: Project, names: readonly string[]): Project {
