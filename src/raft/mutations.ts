@@ -62,6 +62,9 @@ export const hostMutations = {
   'host-remove-breaks-quorum': 'A removal leaves fewer reachable voters than a quorum (moby#34384, #30847).',
   'host-recover-forgets-key': 'Recovery from lost quorum forgets the autolock key (moby#36852).',
   'host-refuses-repeated': 'A request id that was asked for before is refused as if nothing could have happened (requirement 9: an ambiguous outcome is unknown).',
+  'host-arrived-forgotten': 'A leader\'s snapshot that came while an earlier one waits for the log is removed when that one is installed (found by SEED=494).',
+  'host-arrival-taken-back': 'A snapshot that comes a second time, in vain, is no longer kept for the installation that waits.',
+  'host-key-between-dropped': 'Of several changes of keys within one slow answer, the key of the middle one is dropped, though files are about to be written with it.',
   'host-feature-level-ignored': 'An entry of a newer version is written although not every member can read it (requirement 25).',
 } as const;
 

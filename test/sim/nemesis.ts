@@ -7,10 +7,12 @@ import type { SimMember } from './sim-member.ts';
 import type { SimNetwork } from './sim-network.ts';
 import { count } from './tally.ts';
 import type { Tally } from './tally.ts';
+import { strikeOverlap } from './overlaps.ts';
+import type { OverlapFault } from './overlaps.ts';
 import { strikeTargeted } from './targeted.ts';
 import type { TargetedFault, Tools } from './targeted.ts';
 
-export type Fault = TargetedFault | 'crash' | 'restart' | 'cut' | 'one-way' | 'heal' | 'lossy' | 'stall' | 'slow-disk' | 'full-disk' | 'disk-error' | 'bit-flip' | 'drift' | 'crash-at-jobs' | 'transfer' | 'add' | 'remove' | 'replace' | 'snapshot' | 'rotate-key' | 'storm';
+export type Fault = TargetedFault | OverlapFault | 'crash' | 'restart' | 'cut' | 'one-way' | 'heal' | 'lossy' | 'stall' | 'slow-disk' | 'full-disk' | 'disk-error' | 'bit-flip' | 'drift' | 'crash-at-jobs' | 'transfer' | 'add' | 'remove' | 'replace' | 'snapshot' | 'rotate-key' | 'storm';
 
 export const allFaults: readonly Fault[] = ['crash', 'restart', 'cut', 'one-way', 'heal', 'lossy', 'stall', 'slow-disk', 'full-disk', 'disk-error', 'bit-flip', 'drift', 'crash-at-jobs', 'transfer', 'add', 'remove', 'replace', 'snapshot', 'rotate-key', 'storm'];
 
@@ -61,6 +63,8 @@ export class Nemesis {
     Object.assign(network.faults, { dropRate: 0, repeatRate: 0, slowRate: 0 });
     for (const member of members) {
       member.slowness = 1;
+      member.lanes.log.calm();
+      member.lanes.bulk.calm();
       member.crashRate = 0;
       member.drift = 1;
       member.options.disk.capacityBytes = Infinity;
@@ -180,6 +184,12 @@ export class Nemesis {
         trace?.(`${member.id} rotates its key`);
         member.act(() => member.rotation?.rotate(() => undefined));
         break;
+      case 'slow-thread':
+      case 'held-thread':
+      case 'overlap':
+      case 'close':
+        strikeOverlap(fault, member, this.#tools());
+        break;
       default:
         trace?.(`${member.id} ${fault}`);
         strikeTargeted(fault, member, this.#tools());
@@ -191,6 +201,7 @@ export class Nemesis {
     return {
       cluster, random: this.#random, leader: () => this.#leader(), add: () => this.#add(),
       remove: (member) => this.#call({ kind: 'remove', memberId: member.id }),
+      transfer: (member) => this.#call({ kind: 'transfer', memberId: member.id }),
       later: (delayMs, run) => void cluster.scheduler.after(delayMs, () => {
         if (!this.#isOver) run();
       }),

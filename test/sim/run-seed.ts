@@ -14,6 +14,7 @@ import { SimMember } from './sim-member.ts';
 import { SimNetwork } from './sim-network.ts';
 import { count, emptyTally } from './tally.ts';
 import type { Tally } from './tally.ts';
+import { overlapFaults } from './overlaps.ts';
 import { targetedFaults } from './targeted.ts';
 
 export type SeedResult = { readonly seed: number; readonly failure: string | null; readonly events: number; readonly acknowledged: number; readonly terms: number; readonly trace: readonly string[]; /** What it met, counted. */ readonly tally: Tally; /** Of all its events in order: equal where the same happened. */ readonly fingerprint: string };
@@ -29,6 +30,8 @@ export type RunOptions = {
 const troubleMs = 6000;
 const healMs = 20_000;
 const eventsMax = 400_000;
+/** Of the sequence that chooses overlaps. */
+const overlapMask = 0x51ab07;
 
 /** One run: a cluster under one seed, trouble, then calm, and the questions at the end. The same seed does the same, event for event. */
 export function runSeed(seed: number, options: RunOptions = {}): SeedResult {
@@ -71,15 +74,20 @@ class Run {
     const extra = seededRandom(seed ^ 0x7a39e1);
     const targeted = options.faults === undefined && extra.float() < 0.5 ? targetedFaults.filter(() => extra.float() < 0.3) : [];
     const isLagging = targeted.includes('lag');
+    const overlap = seededRandom(seed ^ overlapMask);
+    const overlaps = options.faults === undefined && overlap.float() < 0.4 ? overlapFaults.filter(() => overlap.float() < 0.6) : [];
+    const isOverlapping = overlaps.length > 0 || options.faults?.some((one) => overlapFaults.some((other) => other === one)) === true;
     const limits: StoreLimits = {
       ...clusterLimits, electionTicks: 5 + randomBelow(random, 6), snapshotEntries: 20 + randomBelow(random, 150), snapshotBytes: 64 * 1024, snapshotDelayMs: 0, trailingEntries: randomBelow(random, 40), segmentSizeBytes: 24 * 1024,
       proposalTimeoutMs: 2000, snapshotProgressMs: 3000, promoteEntriesMax: 10, applyEntriesMax: 1 + randomBelow(random, 64), snapshotWindow: 1 + randomBelow(random, 4),
     };
     // Short logs and long values: who lags needs a snapshot of many chunks.
     if (isLagging) Object.assign(limits, { trailingEntries: 3 });
-    const isEncrypted = random.float() < 0.15 || targeted.includes('rotate-and-crash');
+    // Transfers of very many small chunks, and snapshots so often that each overtakes the one before.
+    if (isOverlapping) Object.assign(limits, { trailingEntries: randomBelow(overlap, 6), snapshotEntries: 5 + randomBelow(overlap, 40), snapshotProgressMs: 1000 + randomBelow(overlap, 4000) });
+    const isEncrypted = random.float() < 0.15 || targeted.includes('rotate-and-crash') || (isOverlapping && overlap.float() < 0.5);
     const isSmall = random.float() < 0.2;
-    const chunkBytes = this.#has('host-snapshot-in-one-message') ? 1 << 30 : 512 + randomBelow(random, 4096);
+    const chunkBytes = this.#has('host-snapshot-in-one-message') ? 1 << 30 : isOverlapping ? 48 + randomBelow(overlap, 500) : 512 + randomBelow(random, 4096);
     const members: SimMember[] = [];
     const make = (id: string, isFirst: boolean): SimMember => {
       const member = new SimMember({
@@ -97,8 +105,9 @@ class Run {
     this.#clients = new SimClients({ scheduler, random: seededRandom(randomBelow(random, 0x7fffffff)), oracles: this.#oracles, members: () => members, keyCount: 1 + randomBelow(random, 5) });
     this.#clients.padding = random.float() < 0.2 ? randomBelow(random, 2000) : 0;
     if (isLagging) this.#clients.padding = Math.max(this.#clients.padding, 800);
+    if (isOverlapping) this.#clients.padding = Math.max(this.#clients.padding, randomBelow(overlap, 800));
     const share = 0.15 + random.float() * 0.5;
-    const faults = [...(options.faults ?? allFaults.filter(() => random.float() < share)), ...targeted];
+    const faults = [...(options.faults ?? allFaults.filter(() => random.float() < share)), ...targeted, ...overlaps];
     this.#nemesis = new Nemesis(this.#cluster, seededRandom(randomBelow(random, 0x7fffffff)), faults.length === 0 ? ['crash'] : faults);
     say?.(`seed ${seed}: ${voterCount} voters, faults ${faults.join(' ')}`);
   }

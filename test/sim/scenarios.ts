@@ -257,8 +257,90 @@ export const scenarios: readonly Scenario[] = [
     }
     return null;
   }),
+  told('a second snapshot of the leader that comes while the first waits for the log is there when both are installed', (options) => {
+    const world = new SimWorld(three, options, { trailingEntries: 0 });
+    const { leader, behind } = laggard(world);
+    behind.lanes.log.hold(Infinity);
+    for (let round = 0; round < 2; round += 1) if (!deliver(world, leader, behind, round)) return 'no snapshot came';
+    behind.lanes.log.release();
+    return comesBack(world, behind, 'k1');
+  }),
+  told('a snapshot that the leader offers again while it waits for the log stays, though its second coming fails', (options) => {
+    const world = new SimWorld(three, options, { trailingEntries: 0 });
+    const { leader, behind } = laggard(world);
+    const { disk } = behind.options;
+    behind.lanes.log.hold(Infinity);
+    if (!deliver(world, leader, behind, 0)) return 'no snapshot came';
+    // The answer to the second is lost, so it is offered again; by then the disk has no room for what arrives.
+    world.network.onChunk = () => {
+      world.network.onChunk = () => void (disk.capacityBytes = disk.usedBytes);
+      world.network.cut.add(`${behind.id}>${leader.id}`);
+      world.scheduler.after(20, () => world.network.cut.delete(`${behind.id}>${leader.id}`));
+    };
+    if (!deliver(world, leader, behind, 1)) return 'no second snapshot came';
+    world.run(1500);
+    disk.capacityBytes = Infinity;
+    behind.lanes.log.release();
+    return comesBack(world, behind, 'k1');
+  }),
+  told('keys changed thrice while the log stands still are all there when it goes on', (options) => {
+    for (let round = 0; round < 30; round += 1) {
+      const world = new SimWorld(['m1'], options, {}, true);
+      world.leader();
+      const member = world.get('m1');
+      const rotate = (ms: number): void => {
+        member.act(() => member.rotation?.rotate(() => undefined));
+        world.run(ms);
+      };
+      if (world.write('m1', 'k', '1') === null) return 'a write failed';
+      rotate(round * 0.2);
+      member.lanes.log.hold(Infinity);
+      rotate(5);
+      rotate(5);
+      member.lanes.log.release();
+      world.run(100);
+      member.crash('power');
+      world.start('m1');
+      if (member.state !== 'up') return `it does not start: ${member.refusal}`;
+    }
+    return null;
+  }),
   { name: 'a recovery from lost quorum keeps the lock of the keys', run: recoverLocked },
 ];
+
+/** A leader, and one that was cut off so long that it will need a snapshot. */
+function laggard(world: SimWorld): { readonly leader: SimMember; readonly behind: SimMember } {
+  const leader = world.leader();
+  const behind = [...world.members.values()].find((member) => member !== leader);
+  if (behind === undefined) throw new SimFailure('three members');
+  world.run(500);
+  return { leader, behind };
+}
+
+/** The leader goes on without it and forgets its log; then it hears the leader again, until a snapshot came whole. */
+function deliver(world: SimWorld, leader: SimMember, behind: SimMember, round: number): boolean {
+  world.isolate(behind.id);
+  for (let at = 0; at < 3; at += 1) {
+    world.write(leader.id, `k${round}`, `${at}`);
+    // Two are kept, and the log back to the older.
+    leader.act((node) => node.snapshots.request(() => undefined));
+    world.run(100);
+  }
+  const index = leader.node?.snapshots.newest?.index ?? Infinity;
+  world.heal();
+  for (let waited = 0; waited < 8000 && (behind.node?.core.status().hardState.commit ?? 0) < index; waited += 5) world.run(5);
+  world.run(30);
+  return (behind.node?.core.status().firstIndex ?? 0) === index + 1;
+}
+
+function comesBack(world: SimWorld, member: SimMember, key: string): string | null {
+  world.run(30);
+  member.crash('power');
+  world.start(member.id);
+  if (member.state !== 'up') return `it does not start: ${member.refusal}`;
+  world.run(5000);
+  return world.value(member.id, key) === '2' ? null : `it has ${world.value(member.id, key) ?? 'nothing'}`;
+}
 
 /** Members are started anew as either version while changes of either level are asked for; whatever the order, these hold. */
 function mixVersions(world: SimWorld, random: Random): string | null {

@@ -232,6 +232,7 @@ class SimFile implements DiskFile {
   readonly #disk: SimDisk;
   readonly #path: string;
   readonly #inode: Inode;
+  #isClosed = false;
 
   constructor(disk: SimDisk, path: string, inode: Inode) {
     this.#disk = disk;
@@ -240,27 +241,38 @@ class SimFile implements DiskFile {
   }
 
   sizeBytes(): number {
+    this.#check();
     return this.#inode.size;
   }
 
   read(position: number, lengthBytes: number): Uint8Array {
+    this.#check();
     return readPart(this.#inode, position, Math.min(this.#inode.size, position + lengthBytes));
   }
 
   write(position: number, parts: readonly Uint8Array[]): void {
+    this.#check();
     this.#disk.write(this.#path, this.#inode, position, parts);
   }
 
   truncate(sizeBytes: number): void {
+    this.#check();
     this.#disk.truncate(this.#path, this.#inode, sizeBytes);
   }
 
   sync(): void {
+    this.#check();
     this.#disk.sync(this.#path, this.#inode);
   }
 
   close(): void {
-    // Nothing is held open here.
+    this.#check();
+    this.#isClosed = true;
+  }
+
+  /** A real one's number may be another file's by then. */
+  #check(): void {
+    if (this.#isClosed) throw new Error(`${this.#path} is used after it was closed`);
   }
 }
 

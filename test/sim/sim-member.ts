@@ -21,6 +21,7 @@ import { readSegmentOnce } from './segment-memo.ts';
 import { SimCrash } from './sim-disk.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimNetwork } from './sim-network.ts';
+import { Lane } from './lane.ts';
 import { count } from './tally.ts';
 import type { Tally } from './tally.ts';
 
@@ -45,6 +46,8 @@ export type SimMemberOptions = {
 
 const dir = '/data';
 const clusterId = 'sim.1';
+/** For each step of an orderly end. */
+const closeMs = 1000;
 const refusals: readonly string[] = ['MANAGER_WAL_DAMAGED', 'MANAGER_SNAPSHOT_DAMAGED', 'MANAGER_STORE_DAMAGED', 'MANAGER_STORE_AUTOLOCKED', 'MANAGER_STORE_KEY_UNKNOWN', 'MANAGER_WAL_FOREIGN', 'MANAGER_FEATURE_LEVEL'];
 
 /** An artificial second level: what begins so can be read from it on. */
@@ -72,6 +75,8 @@ export class SimMember {
   slowness = 1;
   /** The chance that the power goes at a disk job. */
   crashRate = 0;
+  /** How fast each of its two threads is, apart from the disk; a small member has the log's only. */
+  readonly lanes: { readonly log: Lane; readonly bulk: Lane } = { log: new Lane(), bulk: new Lane() };
   #life = 0;
   #frozenUntilMs = 0;
 
@@ -102,8 +107,8 @@ export class SimMember {
       bulkStorage.openSnapshots();
       const { recovered } = recoverState({ storage: bulkStorage, batches: log.batches, batchBytesMax: log.batchBytesMax, clusterId, firstConf: this.options.firstConf, featureLevelMax: this.featureLevel });
       oracles.sameState(this.id, recovered.state, 'recovered');
-      const logRunner = this.#runner(logStorage, life);
-      const bulkRunner = isSmall ? logRunner : this.#runner(bulkStorage, life);
+      const logRunner = this.#runner(logStorage, life, this.lanes.log);
+      const bulkRunner = isSmall ? logRunner : this.#runner(bulkStorage, life, this.lanes.bulk);
       const node: StoreNode = new StoreNode(
         {
           clock: {
@@ -137,7 +142,7 @@ export class SimMember {
         },
       );
       this.node = node;
-      this.rotation = opened === null ? null : new KeyRotation({ disk, dir, randomBytes: random.bytes, opened, unlockKey: null, logRunner, bulkRunner, snapshots: node.snapshots });
+      this.rotation = opened === null ? null : new KeyRotation({ disk, dir, randomBytes: random.bytes, opened, unlockKey: null, logRunner, bulkRunner, snapshots: node.snapshots, mutations: this.options.mutations });
       this.state = 'up';
       network.attach(this.id, (envelope) => this.#schedule(life, 0, () => node.receive(envelope), false), (other) => this.#schedule(life, 0, () => node.peerLost(other), false));
       this.options.trace?.(`${this.id} up at ${recovered.state.view.revision}, log to ${recovered.entries.at(-1)?.index ?? 0}, term ${recovered.hardState?.term ?? 0}`);
@@ -155,6 +160,32 @@ export class SimMember {
     this.#stop();
     this.options.disk.crash();
     this.state = 'down';
+  }
+
+  /** Ends as a daemon does: the leadership is handed over, what is known is written, and the threads do what they were asked. `ended`: nothing of it runs any more. */
+  close(ended: () => void): void {
+    const { node, options: { scheduler } } = this;
+    if (node === null) return;
+    count(this.options.tally, 'closings');
+    this.options.trace?.(`${this.id} closes`);
+    const life = this.#life;
+    const wait = (isOver: () => boolean, leftMs: number, done: () => void): void => {
+      if (life !== this.#life) return;
+      if (leftMs <= 0 || isOver()) done();
+      else scheduler.after(5, () => wait(isOver, leftMs - 5, done));
+    };
+    const stop = (): void => {
+      node.stop();
+      wait(() => this.lanes.log.isIdle && this.lanes.bulk.isIdle, Infinity, () => {
+        this.#stop();
+        this.state = 'down';
+        ended();
+      });
+    };
+    this.act(() => node.handOver(closeMs, () => {
+      node.flush();
+      wait(() => node.isFlushed, closeMs, stop);
+    }));
   }
 
   /** Leaves for good; its data are gone. */
@@ -235,15 +266,15 @@ export class SimMember {
     return log;
   }
 
-  #runner(storage: Storage, life: number): JobRunner {
+  #runner(storage: Storage, life: number, lane: Lane): JobRunner {
     const queue: { readonly job: StorageJob; readonly done: (error: AppError | null, answer: StorageAnswer) => void }[] = [];
     const { scheduler, random, disk } = this.options;
     let isBusy = false;
     const next = (): void => {
-      const first = queue.shift();
+      const first = lane.isHeld ? undefined : queue.shift();
       isBusy = first !== undefined;
       if (first === undefined) return;
-      const delayMs = (0.05 + random.float() * 0.4) * this.slowness;
+      const delayMs = (0.05 + random.float() * 0.4) * this.slowness + lane.delayMs();
       // NOTE: another thread: it goes on while the event loop stands still.
       scheduler.after(delayMs, () => {
         if (life !== this.#life) return;
@@ -266,9 +297,16 @@ export class SimMember {
         return next();
       });
     };
+    lane.serve({
+      isIdle: () => queue.length === 0 && !isBusy,
+      kick: () => {
+        if (life === this.#life && !isBusy) next();
+      },
+    });
     return {
       submit: (job, done) => {
         queue.push({ job, done });
+        lane.queued(queue.length);
         if (!isBusy) next();
       },
       close: (done) => done(),

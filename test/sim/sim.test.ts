@@ -11,6 +11,10 @@ test('what once failed holds: a second snapshot of the leader comes while the fi
   expect(runSeed(494).failure).toBeNull();
 });
 
+test('what once failed holds: keys are changed several times within one slow answer of the log', () => {
+  expect(runSeed(1809).failure).toBeNull();
+});
+
 test('one seed does the same twice, event for event', () => {
   const first = runSeed(8, { isTraced: true });
   expect(runSeed(8, { isTraced: true })).toEqual(first);

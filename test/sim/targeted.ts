@@ -15,6 +15,7 @@ export type Tools = {
   readonly leader: () => SimMember | null;
   readonly add: () => void;
   readonly remove: (member: SimMember) => void;
+  readonly transfer: (member: SimMember) => void;
   /** Nothing happens any more once the trouble is over. */
   readonly later: (delayMs: number, run: () => void) => void;
 };
@@ -61,12 +62,12 @@ export function strikeTargeted(fault: TargetedFault, any: SimMember, tools: Tool
   }
 }
 
-function others(cluster: Cluster, member: SimMember): SimMember[] {
+export function others(cluster: Cluster, member: SimMember): SimMember[] {
   return cluster.members.filter((one) => one !== member && one.state !== 'left');
 }
 
 /** Both ways, for a while: the two hear each other no more, and all others hear both. */
-function cutLinks(member: SimMember, from: readonly SimMember[], { cluster, later }: Tools, forMs: number): void {
+export function cutLinks(member: SimMember, from: readonly SimMember[], { cluster, later }: Tools, forMs: number): void {
   const { cut } = cluster.network;
   const links = from.flatMap((other) => [`${member.id}>${other.id}`, `${other.id}>${member.id}`]);
   for (const link of links) cut.add(link);
@@ -76,7 +77,7 @@ function cutLinks(member: SimMember, from: readonly SimMember[], { cluster, late
 }
 
 /** A member is cut off until the others' logs begin after what it has; the transfer that it needs then is interrupted at one chunk after the other. */
-function lag(any: SimMember, tools: Tools): void {
+export function lag(any: SimMember, tools: Tools): void {
   const { cluster, random, later } = tools;
   const leader = tools.leader();
   const member = any === leader ? others(cluster, leader)[0] : any;

@@ -20,7 +20,7 @@ export class SimWorld {
   readonly members: Map<string, SimMember> = new Map();
   readonly #make: (id: string) => SimMember;
 
-  constructor(voters: readonly string[], options: RunOptions, limits: Partial<StoreLimits> = {}) {
+  constructor(voters: readonly string[], options: RunOptions, limits: Partial<StoreLimits> = {}, isEncrypted = false) {
     const random = seededRandom(7);
     const has = (name: 'host-no-fsync' | 'host-no-dir-fsync' | 'host-retry-fsync' | 'host-snapshot-in-one-message'): boolean => options.hostMutations?.has(name) ?? false;
     this.network = new SimNetwork(this.scheduler, seededRandom(8), { dropRate: 0, repeatRate: 0, slowRate: 0, delayMs: 1, slowMs: 1, messageBytesMax: 64 * 1024, isEncoded: false, noticeRate: 1 });
@@ -28,7 +28,7 @@ export class SimWorld {
       id, scheduler: this.scheduler, network: this.network, oracles: this.oracles, random: seededRandom(id.length * 100 + (id.codePointAt(id.length - 1) ?? 0)),
       disk: new SimDisk(random, { isSyncLost: has('host-no-fsync'), isDirSyncLost: has('host-no-dir-fsync'), isSyncRetried: has('host-retry-fsync') }),
       firstConf: { ...emptyConf, voters }, limits: { ...clusterLimits, segmentSizeBytes: 64 * 1024, snapshotEntries: 1000, snapshotDelayMs: 0, trailingEntries: 5, proposalTimeoutMs: 3000, ...limits },
-      isEncrypted: false, isSmall: false, address: '', chunkBytes: has('host-snapshot-in-one-message') ? 1 << 30 : 4096,
+      isEncrypted, isSmall: false, address: '', chunkBytes: has('host-snapshot-in-one-message') ? 1 << 30 : 4096,
       mutations: options.hostMutations ?? new Set(), raftMutations: options.raftMutations ?? new Set(), trace: null, tally: emptyTally(),
     });
     for (const id of voters) this.start(id);

@@ -5,6 +5,7 @@ import { addDataKey, dropKeys, makeUnlockKey, rewrapKeys } from './key-file.ts';
 import type { OpenedKeys } from './key-file.ts';
 import type { SnapshotMaker } from './snapshot-maker.ts';
 import type { JobRunner, StorageAnswer, StorageJob } from './storage.ts';
+import type { HostMutations } from './store-limits.ts';
 
 export type KeyRotationOptions = {
   readonly disk: Disk;
@@ -16,6 +17,7 @@ export type KeyRotationOptions = {
   /** The same as the log's where one thread does both. */
   readonly bulkRunner: JobRunner;
   readonly snapshots: Pick<SnapshotMaker, 'onCleaned' | 'request'>;
+  readonly mutations?: HostMutations;
 };
 
 /**
@@ -92,8 +94,8 @@ export class KeyRotation {
 
   /**
    * NOTE: the snapshots' thread is asked first: its answer comes behind the removal of old snapshots, which may be all that names an old key. Then the
-   * log's, behind its compaction. A key that is current now stays: another change of keys may begin before the answers are there, and until the
-   * threads hear of it they write with this one.
+   * log's, behind its compaction. A key that is current now stays, and so do all that are added
+   * before the answers are there: until the threads hear of the last change of several they write with the keys of those before it.
    */
   #dropUnused(done: (error: AppError | null) => void): void {
     const { currentId } = this.#opened.file;
@@ -102,7 +104,9 @@ export class KeyRotation {
         done(error);
         return;
       }
-      const inUse = [currentId, ...answers.flatMap((answer) => (answer.kind === 'key-ids' ? answer.keyIds : []))];
+      const isKept = (id: number): boolean => id === currentId || (id > currentId && this.#options.mutations?.has('host-key-between-dropped') !== true);
+      const newer = this.#opened.file.keys.map((key) => key.id).filter(isKept);
+      const inUse = [...newer, ...answers.flatMap((answer) => (answer.kind === 'key-ids' ? answer.keyIds : []))];
       try {
         this.#opened = dropKeys(this.#options.disk, this.#options.dir, this.#opened, inUse);
         done(null);

@@ -128,6 +128,7 @@ export class SnapshotWriter {
   #sizeBytes = 0;
   #chunkCount = 0;
   #unsyncedBytes = 0;
+  #isClosed = false;
   readonly keyId: number;
 
   constructor(options: { readonly disk: Disk; readonly dir: string; readonly part: string; readonly target: string; readonly head: SnapshotHead; readonly keys: DataKeys; readonly salt: Uint8Array; readonly chunkBytes: number }) {
@@ -153,8 +154,8 @@ export class SnapshotWriter {
     prefix.set(magic, 0);
     viewOf(prefix).setUint32(8, bytes.length, true);
     viewOf(prefix).setUint32(12, crc32(bytes), true);
-    this.#file.write(0, [prefix, bytes]);
     this.#at = 16 + bytes.length;
+    this.#orAbort(() => this.#file.write(0, [prefix, bytes]));
   }
 
   /** Content received or serialised so far, in bytes. */
@@ -181,28 +182,44 @@ export class SnapshotWriter {
     }
   }
 
-  /** Makes the file durable under its name. `expected`: the hash that the sender promised. Errors: MANAGER_SNAPSHOT_DAMAGED; the part is gone then. */
+  /** Makes the file durable under its name. `expected`: the hash that the sender promised. Errors: MANAGER_SNAPSHOT_DAMAGED, OS_DISK_*; the part is gone then. */
   finish(expected: string | undefined): SnapshotInfo {
+    return this.#orAbort(() => this.#finish(expected));
+  }
+
+  #finish(expected: string | undefined): SnapshotInfo {
     if (this.#heldBytes > 0) this.#flush();
     const sha256 = this.#hash.digest('hex');
-    if (expected !== undefined && expected !== sha256) {
-      this.abort();
-      throw damaged(this.#part, 'what was received has another hash than what was sent');
-    }
+    if (expected !== undefined && expected !== sha256) throw damaged(this.#part, 'what was received has another hash than what was sent');
     const foot = new TextEncoder().encode(JSON.stringify({ sizeBytes: this.#sizeBytes, sha256 }));
     this.#file.write(this.#at, [new Uint8Array(4)]);
     this.#at += 4;
     this.#putFrame(this.#chunkCount, foot);
     this.#file.sync();
-    this.#file.close();
+    this.#close();
     this.#disk.rename(this.#part, this.#target);
     this.#disk.syncDir(this.#dir);
     return { ...this.#head, sizeBytes: this.#sizeBytes, sha256, chunkCount: this.#chunkCount };
   }
 
   abort(): void {
-    this.#file.close();
+    this.#close();
     if (this.#disk.exists(this.#part)) this.#disk.unlink(this.#part);
+  }
+
+  /** On a full disk a part that nobody knows of any more would keep the room that is missing. */
+  #orAbort<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof AppError) this.abort();
+      throw error;
+    }
+  }
+
+  #close(): void {
+    if (!this.#isClosed) this.#file.close();
+    this.#isClosed = true;
   }
 
   #flush(): void {

@@ -38,7 +38,8 @@ const offerAgainMs = 2000;
 export class SnapshotTransfers {
   readonly #host: NodeHost;
   readonly #options: TransferOptions;
-  readonly #toInstall: Set<number> = new Set();
+  /** One for each transfer: the same snapshot may come twice, and the second time in vain. */
+  readonly #toInstall: Set<SnapshotMeta> = new Set();
   readonly #sending: Map<MemberId, Sending> = new Map();
   #receiving: Receiving | null = null;
   #refusedAlarm = '';
@@ -59,8 +60,8 @@ export class SnapshotTransfers {
   /** Whole files of a leader whose installation is not durable yet: with a log that stands still there are several. */
   arrivedIndexes(): readonly number[] {
     const applied = appliedIndex(this.#host.state());
-    for (const index of this.#toInstall) if (index <= applied) this.#toInstall.delete(index);
-    return [...this.#toInstall];
+    for (const meta of this.#toInstall) if (meta.index <= applied) this.#toInstall.delete(meta);
+    return [...this.#toInstall].map((meta) => meta.index);
   }
 
   /** The core wants a member to have the newest snapshot. */
@@ -174,9 +175,11 @@ export class SnapshotTransfers {
 
   #offered(from: MemberId, offer: SnapshotOffer): void {
     const { index, term } = offer.message.meta;
-    const { env, state, options } = this.#host;
-    if (appliedIndex(state()) >= index) {
-      // Nothing to fetch: the core answers the leader how far this member is.
+    const { env, state, options, core, mutations } = this.#host;
+    // NOTE: what the core took over may wait long for the log; the leader, whom our answer did not reach, offers it again meanwhile.
+    const taken = mutations.has('host-arrival-taken-back') ? 0 : core.status().hardState.commit;
+    if (Math.max(appliedIndex(state()), taken) >= index) {
+      // Nothing to fetch: the core answers the leader how far this member is, once that is durable.
       this.#host.core.step(offer.message);
       this.#host.send(from, { kind: 'snapshot-end', index, term, isInstalled: true });
       return;
@@ -267,16 +270,17 @@ export class SnapshotTransfers {
   #finish(receiving: Receiving): void {
     receiving.isBusy = true;
     // NOTE: from before the file is there until it is installed, or what an earlier installation cleans up would take it along.
-    this.#toInstall.add(receiving.offer.message.meta.index);
+    const { mutations } = this.#host;
+    const { meta } = receiving.offer.message;
+    if (!mutations.has('host-arrived-forgotten')) this.#toInstall.add(meta);
     this.#host.env.bulkRunner.submit({ kind: 'snapshot-finish', slot: 'receive', sha256: receiving.offer.sha256 }, (error, answer) => {
-      if (error !== null) this.#toInstall.delete(receiving.offer.message.meta.index);
+      if (error !== null) for (const one of this.#toInstall) if (one === meta || (mutations.has('host-arrival-taken-back') && one.index === meta.index)) this.#toInstall.delete(one);
       if (this.#receiving !== receiving) return;
       if (error !== null || answer.kind !== 'snapshot') {
         if (error !== null) this.#failed(receiving, error);
         return;
       }
       this.#receiving = null;
-      const { meta } = receiving.offer.message;
       this.#host.alarms.delete(this.#refusedAlarm);
       this.#options.install(meta, receiving.decoder.finish(), answer.info.sizeBytes);
       this.#host.core.step(receiving.offer.message);

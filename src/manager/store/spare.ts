@@ -17,6 +17,8 @@ export class Spare {
   #segmentId = 0;
   #isFilling = false;
   #isWanted = false;
+  /** The log took a spare while the answer about one was on its way: it may be the same. */
+  #isAskedAgain = false;
   #isReady = false;
   #isLogFull = false;
   #isStopped = false;
@@ -28,6 +30,7 @@ export class Spare {
 
   prepare(): void {
     this.#isWanted = true;
+    this.#isAskedAgain = this.#isFilling;
     this.#fill();
   }
 
@@ -68,6 +71,9 @@ export class Spare {
           this.#isFilling = false;
           if (!this.#isStopped) this.#fill();
         }, true);
+      } else if (error === null && this.#isAskedAgain && !this.#isStopped) {
+        this.#isAskedAgain = false;
+        this.#fill();
       } else if (error === null) {
         this.#isReady = true;
         this.#retryAtMs = 0;

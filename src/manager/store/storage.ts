@@ -122,7 +122,7 @@ export class Storage {
       case 'fill-spare':
         return { kind: 'filled', isWhole: fillSpare(this.#options.disk, logDir(this.#options.dir), this.#options.segmentSizeBytes) };
       case 'snapshot-begin':
-        this.#writers.get(job.slot)?.abort();
+        this.#abort(job.slot);
         this.#writers.set(job.slot, this.#snapshots.begin(job.slot, job.head));
         return { kind: 'done' };
       case 'snapshot-write':
@@ -131,8 +131,7 @@ export class Storage {
       case 'snapshot-finish':
         return this.#finish(job.slot, job.sha256);
       case 'snapshot-abort':
-        this.#writers.get(job.slot)?.abort();
-        this.#writers.delete(job.slot);
+        this.#abort(job.slot);
         return { kind: 'done' };
       case 'snapshot-verify':
         return { kind: 'snapshot', info: this.loadSnapshot(job.index, job.term, () => undefined) };
@@ -143,7 +142,7 @@ export class Storage {
         this.#snapshots.keepOnly(job.indexes);
         return { kind: 'done' };
       case 'backup-begin':
-        this.#writers.get(backupSlot)?.abort();
+        this.#abort(backupSlot);
         this.#writers.set(backupSlot, openBackupFile({ disk: this.#options.disk, path: job.path, head: job.head, salt: this.#options.randomBytes(16) }));
         return { kind: 'done' };
       case 'keys-in-use':
@@ -180,9 +179,17 @@ export class Storage {
     return this.#reader.reader.chunk(chunk);
   }
 
+  /** NOTE: forgotten before anything else may fail: a file that is closed twice closes another one's number, of any thread. */
+  #abort(slot: string): void {
+    const writer = this.#writers.get(slot);
+    this.#writers.delete(slot);
+    writer?.abort();
+  }
+
   #closeReader(): void {
-    this.#reader?.reader.close();
+    const reader = this.#reader?.reader;
     this.#reader = undefined;
+    reader?.close();
   }
 
   #log(): Wal {
