@@ -84,6 +84,8 @@ export type ExecSession = {
   readonly kill: (signal: string) => void;
   /** The command's exit code; 126 not executable, 127 not found. All output was delivered before it resolves. */
   readonly exitCode: Promise<number>;
+  /** Resolves once the command runs, or has ended. */
+  readonly started: () => Promise<void>;
   /** Once `exitCode` has resolved: why the command was not run; null where it was. */
   readonly failure: () => AppError | null;
 };

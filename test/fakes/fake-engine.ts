@@ -234,6 +234,7 @@ function fakeSession(result: { readonly stdout: string; readonly code: number })
     resize: () => undefined,
     kill: () => undefined,
     exitCode: Promise.resolve(result.code),
+    started: async () => undefined,
     failure: () => null,
   };
 }

@@ -10,12 +10,20 @@ export const notYetCommands: readonly string[] = [
 
 /** What to use instead, where there is something. */
 const instead: Readonly<Record<string, string>> = {
+  attach: 'flotilla compose logs -f SERVICE',
   build: 'give the service an `image:`; build it with another tool for now',
-  scale: 'flotilla compose up -d --scale SERVICE=N',
+  cp: 'flotilla compose exec -T SERVICE cat PATH > FILE, or tee PATH < FILE',
   images: 'flotilla images',
   kill: 'flotilla compose stop -t 0',
+  port: 'flotilla compose ps shows the ports',
+  push: 'push with the tool that built the image',
   rm: 'flotilla rm CONTAINER, or flotilla compose down SERVICE',
   run: 'flotilla compose exec SERVICE COMMAND, in a running container',
+  scale: 'flotilla compose up -d --scale SERVICE=N',
+  top: 'flotilla compose exec SERVICE ps',
+  volumes: 'flotilla compose config --volumes',
+  wait: 'flotilla compose up --exit-code-from SERVICE',
+  watch: 'flotilla compose up -d again, after a change',
 };
 
 export function hiddenNotYet(program: Command, name: string): void {

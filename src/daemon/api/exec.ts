@@ -15,8 +15,11 @@ export function execRoute(engine: Engine, resolve: (reference: string) => string
       const session = await engine.containers.exec(id, isDetached ? options : { ...options, signal });
       socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: flotilla\r\n\r\n');
       if (isDetached) {
+        await session.started();
+        // What could not be run has ended by now, and is told; what runs is left to itself.
+        const notRun = session.failure();
+        finish(socket, notRun === null ? { exitCode: 0 } : { exitCode: await session.exitCode, error: notRun });
         session.exitCode.catch(() => undefined);
-        finish(socket, { exitCode: 0 });
         return;
       }
       await connect(session, socket, head);

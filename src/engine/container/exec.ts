@@ -1,8 +1,9 @@
 import { AppError } from '../../base/app-error.ts';
+import type { Clock } from '../../base/clock.ts';
 import { processId, signalProcess } from '../../os/process-handle.ts';
 import { openPty, resizeTerminalOf } from '../../os/pty.ts';
 import type { Pty } from '../../os/pty.ts';
-import { readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
+import { existsQuick, readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
 import { closeRootfs, openRootfs, readTextInside } from '../../os/rootfs.ts';
 import { signalNumber, startChild } from '../../os/spawn.ts';
 import type { Child } from '../../os/spawn.ts';
@@ -36,7 +37,8 @@ export async function execInContainer(context: EngineContext, entry: Entry, opti
   const argv = [runtime.path, `--root=${layout.runtimeRoot}`, `--log=${files.log}`, '--log-format=json', 'exec', '--process', files.process, '--pid-file', files.pid, entry.id];
   try {
     const filterOf: FilterOf = (pass) => complaintFilter(files, { container: entry.spec.name, argv: options.argv, workingDir: process.cwd }, pass);
-    return options.tty ? terminalSession(argv, files, options, filterOf) : pipeSession(argv, files, options, filterOf);
+    const session = options.tty ? terminalSession(argv, files, options, filterOf) : pipeSession(argv, files, options, filterOf);
+    return { ...session, started: () => startedOrOver(context.clock, files, session.exitCode) };
   } catch (error) {
     cleanUp(files);
     throw error;
@@ -67,11 +69,23 @@ function execProcess(context: EngineContext, entry: Entry, options: ExecOptions,
   }
 }
 
+const startedPollMs = 5;
+
+/** NOTE: the runtime says that the command runs by a file that it makes. Only who doesn't wait for the end asks. */
+async function startedOrOver(clock: Clock, files: Files, exitCode: Promise<number>): Promise<void> {
+  let isOver = false;
+  const over = exitCode.then(() => undefined, () => undefined).then(() => {
+    isOver = true;
+  });
+  while (!isOver && !existsQuick(files.pid)) await Promise.race([over, clock.sleep(startedPollMs)]);
+}
+
+type Session = Omit<ExecSession, 'started'>;
 type FilterOf = (pass: (chunk: Uint8Array) => void) => ComplaintFilter;
 type Listener = Parameters<ExecSession['onOutput']>[0];
 
 /** NOTE: what a command writes before anybody listens waits in the pipe; if nobody has asked by the next turn of the loop, it is dropped. */
-function pipeSession(argv: readonly string[], files: Files, options: ExecOptions, filterOf: FilterOf): ExecSession {
+function pipeSession(argv: readonly string[], files: Files, options: ExecOptions, filterOf: FilterOf): Session {
   const child = startChild(argv, { stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
   child.stdin?.on('error', () => undefined);
   const listeners: Listener[] = [];
@@ -111,7 +125,7 @@ function pipeSession(argv: readonly string[], files: Files, options: ExecOptions
  * The runtime runs on a terminal of ours and passes it on to the one it makes in the container, which gets its size from us:
  * old runtimes take it over neither at the start nor later.
  */
-function terminalSession(argv: readonly string[], files: Files, options: ExecOptions, filterOf: FilterOf): ExecSession {
+function terminalSession(argv: readonly string[], files: Files, options: ExecOptions, filterOf: FilterOf): Session {
   const pty: Pty = openPty();
   const child = startChild(argv, { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd], environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'xterm' }, detached: true });
   pty.closeSlave();

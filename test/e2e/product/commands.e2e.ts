@@ -82,6 +82,16 @@ describe('exec', () => {
     if (code === 126 || code === 127) expect(ran.stderr).toMatch(/^error ENGINE_COMMAND_NOT_FOUND: container shop-web-1: /);
     else expect(ran.stderr).toBe('');
   });
+  test('in the background it does not wait, unless there is nothing to run', async () => {
+    const began = await world.run(['compose', 'exec', '-d', 'web', 'sh', '-c', 'sleep 0.3; echo there > /tmp/background; sleep 30'], { cwd });
+    expect(began).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(began.wallMs).toBeLessThan(20_000);
+    await eventually(() => run('exec', '-T', 'web', 'cat', '/tmp/background'), (ran) => ran.stdout === 'there\n');
+    for (const args of [['compose', 'exec', '-d', 'web'], ['exec', '-d', 'shop-web-1']]) {
+      const failed = await world.run([...args, 'no-such-program'], { cwd });
+      expect([failed.code, failed.stderr]).toEqual([127, expect.stringContaining('ENGINE_COMMAND_NOT_FOUND')]);
+    }
+  }, 30_000);
   test('input by a pipe, both outputs apart, environment, user, folder', async () => {
     const piped = await world.run(['compose', 'exec', '-T', 'web', 'sh', '-c', 'cat; echo err >&2'], { cwd, input: 'from the pipe' });
     expect(piped).toMatchObject({ code: 0, stdout: 'from the pipe', stderr: 'err\n' });
