@@ -9,7 +9,10 @@ import { median } from '../harness.ts';
 import { pause } from './load.ts';
 import { putFrame, putOfFrame } from './store-frames.ts';
 
-/** `node lone-write.ts DIR`: one durable write at a time, and the bare write and fdatasync of a file made as the log's, in turn. Prints the medians. */
+/**
+ * `node lone-write.ts DIR`: one durable write at a time, and the bare write and fdatasync of a file made as the log's, in turn. Prints the medians
+ * of a process that has run for a while: the first rounds, whose code is not compiled yet, don't count.
+ */
 const dir = process.argv[2] ?? '';
 const store = await openStore({
   dir: join(dir, 'store'), clock: realClock, random: realRandom, log: silentLog, limits: clusterLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey: null, isSmall: false,
@@ -25,10 +28,12 @@ fdatasyncSync(file);
 // The next segment is made ahead in the background: that is over by then.
 await pause(2000);
 const record = new Uint8Array(recordBytes).fill(7);
+const warmRounds = 60;
 const bareUs: number[] = [];
 const oursUs: number[] = [];
 let at = 0;
-for (let round = 0; round < 60; round += 1) {
+for (let round = 0; round < warmRounds + 60; round += 1) {
+  if (round === warmRounds) bareUs.length = oursUs.length = 0;
   for (let count = 0; count < 25; count += 1) {
     const began = performance.now();
     writeSync(file, record, 0, recordBytes, at);
