@@ -56,7 +56,8 @@ function summaryOf(options: { readonly engine: Engine; readonly queries: Queries
     state: stateOf(container, task),
     exitCode: container?.exitCode ?? null,
     health: container?.health ?? 'none',
-    ports: container === null ? [] : options.ports(container.id),
+    // Those of one that doesn't run are free for others.
+    ports: container === null || container.state === 'exited' || container.state === 'created' ? [] : options.ports(container.id),
     networks: (task?.attachments ?? []).map((one) => options.queries.network(one.networkId)?.name ?? one.networkId),
     mounts: (spec?.mounts ?? []).map((mount) => (mount.kind === 'volume' ? mount.volumeName : mount.kind === 'bind' ? mount.source : mount.target)),
     labels: container?.labels ?? {},

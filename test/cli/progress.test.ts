@@ -120,3 +120,17 @@ test('what containers say stands above the lines, and is not drawn over', () => 
   expect(terminal.screen().slice(0, 4)).toEqual(['c-0 | one', 'c-1 | two', 'c-2 | three', '[+] up 0/3']);
   expect(terminal.screen()).toHaveLength(7);
 });
+
+test('a layer that two images share is told of as the first one\'s only', () => {
+  let text = '';
+  const out: Output = { isTty: false, write: (part) => void (text += String(part)), columns: () => 80, rows: () => 24 };
+  const printer = createProgressPrinter({ mode: 'plain', out, title: 'pull', isColoured: false, nowMs: () => 0, isDryRun: false });
+  const layer = (parentId: string, status: ProgressEvent['status'], word: string): void => printer.event({ kind: 'progress', id: '0123456789ab', parentId, status, text: word });
+  layer('Image a', 'working', 'Waiting');
+  layer('Image b', 'working', 'Waiting');
+  layer('Image a', 'done', 'Pull complete');
+  layer('Image b', 'working', 'Waiting');
+  layer('Image b', 'done', 'Already exists');
+  layer('Image b', 'error', 'Error');
+  expect(text).toBe(' 0123456789ab Waiting \n 0123456789ab Pull complete \n 0123456789ab Error \n');
+});

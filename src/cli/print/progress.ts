@@ -34,9 +34,16 @@ export function createProgressPrinter(options: {
 
 /** Names and messages come from files and registries: see plain-text.ts. JSON escapes them itself. */
 function plainly(printer: ProgressPrinter): ProgressPrinter {
+  const firstParents = new Map<string, string>();
   return {
     ...printer,
     event: (event) => {
+      if (event.kind === 'progress' && event.parentId !== undefined) {
+        // A layer that several images share is told of once, as the first one's.
+        const parent = firstParents.get(event.id) ?? event.parentId;
+        firstParents.set(event.id, parent);
+        if (parent !== event.parentId && event.status !== 'error') return;
+      }
       if (event.kind === 'warning') printer.event({ ...event, message: plainText(event.message) });
       else if (event.kind === 'progress') printer.event({ ...event, id: plainText(event.id), ...(event.details === undefined ? {} : { details: plainText(event.details) }) });
       else printer.event(event);

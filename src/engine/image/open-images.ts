@@ -120,7 +120,9 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
       return found === null ? null : infoOf(index.state(), found);
     },
     remove: async (text, { force }) => {
-      const plan = planRemoval(index.state(), need(text), text, { force, users: options.usersOf(need(text).id) });
+      const image = find(text);
+      if (image === null) throw new AppError({ code: 'ENGINE_IMAGE_MISSING', message: `the image ${text} is not on this node`, hint: 'flotilla images lists what is' });
+      const plan = planRemoval(index.state(), image, text, { force, users: options.usersOf(image.id) });
       await index.change((state) => ({
         images: plan.deletes ? without(state.images, [plan.image.id]) : withEntry(state.images, plan.image.id, { ...plan.image, repoDigests: plan.image.repoDigests.filter((one) => !plan.untagged.includes(one)) }),
         references: without(state.references, plan.untagged),

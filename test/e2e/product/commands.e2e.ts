@@ -252,6 +252,17 @@ describe('images', () => {
     expect(never.stderr).toContain('DAEMON_IMAGE_NOT_FOUND');
     expect(await rows(folder)).toEqual([]);
   }, 30_000);
+  test('a container that does not run publishes nothing', async () => {
+    const folder = world.project({ 'compose.yaml': `name: quiet\nservices: {one: {image: busybox, command: [sleep, infinity], stop_signal: KILL, ports: ["127.0.0.1::80"]}}` });
+    const ports = async (): Promise<unknown> => JSON.parse((await world.ok(['compose', 'ps', '-a', '--format', 'json'], { cwd: folder })).stdout).Ports;
+    await world.ok(['compose', 'create'], { cwd: folder });
+    expect(await ports()).toBe('');
+    await world.ok(['compose', 'start'], { cwd: folder });
+    expect(await ports()).toMatch(/^127\.0\.0\.1:\d+->80\/tcp$/);
+    await world.ok(['compose', 'stop'], { cwd: folder });
+    expect(await ports()).toBe('');
+    await world.ok(['compose', 'down'], { cwd: folder });
+  }, 30_000);
   test('pull, rmi, rm', async () => {
     expect((await ok('pull', '-q')).stdout).toBe('');
     await world.ok(['pull', 'debian']);
@@ -259,6 +270,7 @@ describe('images', () => {
     const used = await world.run(['rmi', 'busybox']);
     expect(used.code).toBe(1);
     expect(used.stderr).toContain('ENGINE_IMAGE_IN_USE');
+    expect((await world.run(['rmi', 'no-such-image'])).stderr).toMatch(/ENGINE_IMAGE_MISSING.*\n {2}hint: flotilla images/);
     expect((await world.run(['rm', 'shop-web-1'])).stderr).toMatch(/RUNNING[\s\S]*hint:/);
   }, 30_000);
   test('config pins images to what their registry has now, and writes the pins down as a file of their own', async () => {
