@@ -65,6 +65,7 @@ export const hostMutations = {
   'host-arrived-forgotten': 'A leader\'s snapshot that came while an earlier one waits for the log is removed when that one is installed (found by SEED=494).',
   'host-arrival-taken-back': 'A snapshot that comes a second time, in vain, is no longer kept for the installation that waits.',
   'host-key-between-dropped': 'Of several changes of keys within one slow answer, the key of the middle one is dropped, though files are about to be written with it.',
+  'host-log-begun-early': 'An empty log is taken to begin behind an old snapshot that it still names, though a newer one is loaded: the member does not start.',
   'host-feature-level-ignored': 'An entry of a newer version is written although not every member can read it (requirement 25).',
 } as const;
 

@@ -305,6 +305,28 @@ export const scenarios: readonly Scenario[] = [
     }
     return null;
   }),
+  told('a member whose newest snapshot was made again, and whose log is empty since, starts', (options) => {
+    const world = new SimWorld(three, options);
+    const member = world.leader();
+    const snapshot = (isAnew: boolean): void => {
+      member.act((node) => node.snapshots.request(() => undefined, isAnew));
+      world.run(100);
+    };
+    for (let at = 0; at < 3; at += 1) {
+      if (world.write(member.id, 'k', `${at}`) === null) return 'a write failed';
+      snapshot(false);
+    }
+    for (const id of three) world.get(id).crash('power everywhere');
+    // Alone it writes nothing.
+    world.start(member.id);
+    snapshot(true);
+    member.crash('power');
+    for (const id of three) world.start(id);
+    if (member.state !== 'up') return `it does not start: ${member.refusal}`;
+    world.leader();
+    world.run(3000);
+    return three.every((id) => world.value(id, 'k') === '2') ? null : 'a change is lost';
+  }),
   { name: 'a recovery from lost quorum keeps the lock of the keys', run: recoverLocked },
 ];
 

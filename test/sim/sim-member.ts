@@ -105,7 +105,7 @@ export class SimMember {
       const log = logStorage.openLog();
       const bulkStorage = isSmall ? logStorage : new Storage(storageOptions);
       bulkStorage.openSnapshots();
-      const { recovered } = recoverState({ storage: bulkStorage, batches: log.batches, batchBytesMax: log.batchBytesMax, clusterId, firstConf: this.options.firstConf, featureLevelMax: this.featureLevel });
+      const { recovered } = recoverState({ storage: bulkStorage, batches: log.batches, batchBytesMax: log.batchBytesMax, clusterId, firstConf: this.options.firstConf, featureLevelMax: this.featureLevel, mutations: this.options.mutations });
       oracles.sameState(this.id, recovered.state, 'recovered');
       const logRunner = this.#runner(logStorage, life, this.lanes.log);
       const bulkRunner = isSmall ? logRunner : this.#runner(bulkStorage, life, this.lanes.bulk);

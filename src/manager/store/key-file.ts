@@ -62,7 +62,7 @@ export function dropKeys(disk: Disk, dir: string, opened: OpenedKeys, idsInUse: 
   return { file, dataKeys: { currentId: file.currentId, keys: new Map([...opened.dataKeys.keys].filter(([id]) => isKept(id))) } };
 }
 
-/** Wraps all keys anew: turns autolock on (a new unlock key) or off (null), in one replacement of the file. */
+/** Wraps all keys anew: turns autolock on (a new unlock key) or off (null), in one replacement of the file. After an error it is as before. */
 export function rewrapKeys(options: { readonly disk: Disk; readonly dir: string; readonly opened: OpenedKeys; readonly nextUnlockKey: Secret | null; readonly randomBytes: (count: number) => Uint8Array }): OpenedKeys {
   const { disk, dir, opened, nextUnlockKey, randomBytes } = options;
   const wrappingKey = nextUnlockKey === null ? randomBytes(32) : deriveUnlock(nextUnlockKey);
@@ -70,7 +70,13 @@ export function rewrapKeys(options: { readonly disk: Disk; readonly dir: string;
     format: 1, isAutolocked: nextUnlockKey !== null, wrappingKey: nextUnlockKey === null ? Buffer.from(wrappingKey).toString('base64') : null,
     currentId: opened.file.currentId, keys: [...opened.dataKeys.keys].map(([id, dataKey]) => ({ id, wrapped: wrapKey(wrappingKey, id, dataKey) })),
   };
-  writeJson(disk, dir, fileName, file);
+  try {
+    writeJson(disk, dir, fileName, file);
+  } catch (error) {
+    // NOTE: it may have its name already, and then nobody would ever be told the key that opens it.
+    if (error instanceof AppError) writeJson(disk, dir, fileName, opened.file);
+    throw error;
+  }
   return { file, dataKeys: opened.dataKeys };
 }
 

@@ -9,6 +9,7 @@ import type { Recovered } from './node-types.ts';
 import { fromLogEntry } from './persister.ts';
 import { infosOf, StateDecoder } from './state-codec.ts';
 import type { Storage } from './storage.ts';
+import type { HostMutations } from './store-limits.ts';
 import { appliedIndex, applyMembers, emptyState, snapshotMetaOf } from './store-state.ts';
 import type { StoreState } from './store-state.ts';
 
@@ -24,6 +25,7 @@ export function recoverState(options: {
   /** The configuration before the first entry. */
   readonly firstConf: ConfState;
   readonly featureLevelMax: number;
+  readonly mutations?: HostMutations;
 }): { readonly recovered: Recovered; readonly notes: readonly string[] } {
   const replayed = replayLog(options.batches);
   const notes: string[] = [];
@@ -34,8 +36,10 @@ export function recoverState(options: {
   if (snapshot === null && !isCovered(0)) throw damaged(`the log begins at entry ${first?.index ?? 0} and names no snapshot`);
   if (snapshot !== null && !isCovered(snapshot.index)) throw damaged(`the log begins at entry ${first?.index ?? 0}, the snapshot ends at ${snapshot.index}`);
   // NOTE: entries before the snapshot are kept for members that are a little behind; they begin after an older snapshot, whose term is known.
-  const older = replayed.markers.find((marker) => isCovered(marker.index) && marker.index < (snapshot?.index ?? 0));
-  const isFromStart = first?.index === 1;
+  // Where the log does not reach the snapshot it begins after it, whatever older ones are still named in it.
+  const isReached = (replayed.entries.at(-1)?.index ?? 0) >= (snapshot?.index ?? 0) || options.mutations?.has('host-log-begun-early') === true;
+  const older = isReached ? replayed.markers.find((marker) => isCovered(marker.index) && marker.index < (snapshot?.index ?? 0)) : undefined;
+  const isFromStart = first?.index === 1 && isReached;
   const before: SnapshotMeta | null = isFromStart || snapshot === null ? null : older === undefined ? snapshot : { index: older.index, term: older.term, conf: emptyConf };
   const entries = replayed.entries.filter((entry) => entry.index > (before?.index ?? 0)).map(fromLogEntry);
   const { term, vote, commit } = replayed.hardState;

@@ -119,15 +119,12 @@ export class Wal {
   compact(index: number): void {
     const { disk, dir } = this.#options;
     this.#markers = this.#markers.filter((marker) => marker.index >= index);
-    let removed = 0;
-    while (this.#segments.length > 1) {
-      const oldest = this.#segments[0];
-      if (oldest === undefined || oldest.maxIndex > index) break;
-      disk.unlink(oldest.path);
-      this.#segments.shift();
-      removed += 1;
-    }
-    if (removed > 0) disk.syncDir(dir);
+    const kept = this.#segments.findIndex((segment) => segment.maxIndex > index || segment === this.#current?.segment);
+    if (kept <= 0) return;
+    for (const { path } of this.#segments.slice(0, kept)) if (disk.exists(path)) disk.unlink(path);
+    disk.syncDir(dir);
+    // NOTE: only now. Until their removal is durable they may come back, and need their keys.
+    this.#segments = this.#segments.slice(kept);
   }
 
   /** New records use the new current key from here on, in a new segment. */
