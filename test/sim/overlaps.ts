@@ -63,7 +63,7 @@ function step(member: SimMember, tools: Tools): void {
   const leader = tools.leader();
   const present = others(cluster, member);
   const other = present[randomBelow(random, Math.max(1, present.length))];
-  const dice = randomBelow(random, 22);
+  const dice = randomBelow(random, 24);
   if (dice < 5) member.act((node) => node.snapshots.request(() => undefined, random.float() < 0.2));
   else if (dice < 9) for (const one of present) one.act((node) => node.snapshots.request(() => undefined));
   else if (dice < 13) rotate(member);
@@ -75,7 +75,8 @@ function step(member: SimMember, tools: Tools): void {
   else if (dice < 19) cutLinks(member, present.filter(() => random.float() < 0.6), tools, 50 + random.float() * 1500);
   else if (dice < 20 && present.length < 5) tools.add();
   else if (dice < 21 && present.length > 2 && other !== undefined) tools.remove(other);
-  else if (other !== undefined) rotate(other);
+  else if (dice < 22 && other !== undefined) rotate(other);
+  else member.act(() => member.backup());
 }
 
 /** Once, or several times before the first is done. */

@@ -9,7 +9,11 @@ import { KeyRotation } from '../../src/manager/store/key-rotation.ts';
 import { StoreNode } from '../../src/manager/store/node.ts';
 import { recoverState } from '../../src/manager/store/recover-state.ts';
 import { plainKeys } from '../../src/manager/store/seal.ts';
-import { Storage } from '../../src/manager/store/storage.ts';
+import { SnapshotReader } from '../../src/manager/store/snapshot-file.ts';
+import type { SnapshotHead } from '../../src/manager/store/snapshot-file.ts';
+import { encodeContent, encodeMeta, StateDecoder } from '../../src/manager/store/state-codec.ts';
+import { appliedIndex } from '../../src/manager/store/store-state.ts';
+import { backupSlot, Storage } from '../../src/manager/store/storage.ts';
 import type { JobRunner, StorageAnswer, StorageJob } from '../../src/manager/store/storage.ts';
 import type { HostMutations, StoreLimits } from '../../src/manager/store/store-limits.ts';
 import type { RaftMutation } from '../../src/raft/mutations.ts';
@@ -57,6 +61,14 @@ function entryLevel(changes: readonly Change[]): number {
   return changes.some((change) => change.kind === 'put' && change.object.kind === 'config' && change.object.dataBase64.startsWith(secondLevelMark)) ? 2 : 1;
 }
 
+function readBackup(disk: SimDisk, path: string): { readonly head: SnapshotHead; readonly view: readonly Uint8Array[] } {
+  const reader = new SnapshotReader(disk, path, plainKeys);
+  const view: Uint8Array[] = [];
+  reader.verify((content) => void view.push(content));
+  reader.close();
+  return { head: reader.head, view };
+}
+
 /** One whole member of the simulated cluster: the shipping node over a simulated disk, network and clock. */
 export class SimMember {
   readonly options: SimMemberOptions;
@@ -78,6 +90,7 @@ export class SimMember {
   /** How fast each of its two threads is, apart from the disk; a small member has the log's only. */
   readonly lanes: { readonly log: Lane; readonly bulk: Lane } = { log: new Lane(), bulk: new Lane() };
   #life = 0;
+  #backups = 0;
   #frozenUntilMs = 0;
 
   constructor(options: SimMemberOptions) {
@@ -160,6 +173,33 @@ export class SimMember {
     this.#stop();
     this.options.disk.crash();
     this.state = 'down';
+  }
+
+  /** Writes the state of now to a file elsewhere, by a thread of its own as the store does, and reads it back. */
+  backup(): void {
+    const { node, options: { disk, random, limits, oracles, chunkBytes, tally } } = this;
+    if (node === null) return;
+    const storage = new Storage({ disk, dir, clusterId, memberId: this.id, segmentSizeBytes: limits.segmentSizeBytes, keys: plainKeys, randomBytes: random.bytes, monotonicMs: () => 0, snapshotChunkBytes: chunkBytes });
+    const runner = this.#runner(storage, this.#life, new Lane());
+    const { state } = node;
+    const path = `/backup/${(this.#backups += 1)}`;
+    const jobs: StorageJob[] = [
+      { kind: 'backup-begin', path, head: { clusterId, index: appliedIndex(state), term: state.term, meta: encodeMeta(state) } },
+      ...[...encodeContent(state.view, 300)].map((content): StorageJob => ({ kind: 'snapshot-write', slot: backupSlot, content })),
+      { kind: 'snapshot-finish', slot: backupSlot, sha256: undefined },
+    ];
+    const next = (): void => {
+      const job = jobs.shift();
+      if (job !== undefined) runner.submit(job, (error) => (error === null ? next() : storage.close()));
+      else {
+        const { head, view } = readBackup(disk, path);
+        const decoder = new StateDecoder({ meta: head.meta, index: head.index, term: head.term, featureLevelMax: this.featureLevel });
+        for (const content of view) decoder.take(content);
+        oracles.sameState(this.id, decoder.finish(), 'backed up');
+        count(tally, 'backups');
+      }
+    };
+    next();
   }
 
   /** Ends as a daemon does: the leadership is handed over, what is known is written, and the threads do what they were asked. `ended`: nothing of it runs any more. */

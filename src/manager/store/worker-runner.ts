@@ -42,6 +42,10 @@ export function startWorker(options: Omit<WorkerSetup, 'memory'> & { readonly is
   let isEnded = false;
   const runner: JobRunner = {
     submit: (job, done) => {
+      if (isEnded) {
+        setImmediate(() => done(ended(), { kind: 'done' }));
+        return;
+      }
       waiting.set(nextId, done);
       if (job.kind !== 'append' || desk?.put(nextId, job) !== true) {
         worker.postMessage({ id: nextId, job }, movedOf(job));
@@ -84,8 +88,14 @@ export function startWorker(options: Omit<WorkerSetup, 'memory'> & { readonly is
     worker.on('exit', () => {
       isEnded = true;
       died(new AppError({ code: 'BASE_INTERNAL', message: 'the thread of the store ended' }));
+      // NOTE: what was asked of it after it was told to end, as by a change of keys, would wait for ever.
+      for (const id of [...waiting.keys()]) take(waiting, id)?.(ended(), { kind: 'done' });
     });
   });
+}
+
+function ended(): AppError {
+  return new AppError({ code: 'MANAGER_CLOSED', message: 'the store was closed' });
 }
 
 /** The bytes of a batch move to the thread instead of being copied. */
