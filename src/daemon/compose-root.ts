@@ -6,7 +6,7 @@ import { programVersion } from '../base/version.ts';
 import { type Failpoint, noFailpoint } from '../engine/container/failpoint.ts';
 import { type CredentialSource, dockerCredentials, runCredentialHelper } from '../engine/image/registry-credentials.ts';
 import type { Engine } from '../engine/engine.ts';
-import { openEngine } from '../engine/open-engine.ts';
+import { hasRuns, openEngine } from '../engine/open-engine.ts';
 import { createManager } from '../manager/manager.ts';
 import { openStore } from '../manager/store/open-store.ts';
 import { laptopLimits } from '../manager/store/store-limits.ts';
@@ -53,12 +53,13 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
     dir: `${config.rootDir}/store`, clock, random, log, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey: unlockKeyOf(env), isSmall: true, onFatal: options.onFatal,
   });
   // NOTE: the store holds the lock of this daemon now: nobody else is at work here.
-  const notInMemory = makeMemoryDir(`${config.runDir}/engine`, { mode: 0o711, sizeBytesMax: runBytesMax });
+  const engineRun = `${config.runDir}/engine`;
+  const notInMemory = makeMemoryDir(engineRun, { mode: 0o711, sizeBytesMax: runBytesMax, isInUse: () => hasRuns(engineRun) });
   if (notInMemory !== null) log.info('daemon.run-dir-on-disk', { dir: config.runDir, error: notInMemory });
   const net = createNet({ instanceId: instance, runRoot: config.runDir, clock, log });
   const [engine, nodeId, hostSubnets] = await Promise.all([
     openEngine({
-      dataRoot: `${config.rootDir}/engine`, runRoot: `${config.runDir}/engine`, cgroupParent: `/flotilla-${instance}`, registries: config.registries,
+      dataRoot: `${config.rootDir}/engine`, runRoot: engineRun, cgroupParent: `/flotilla-${instance}`, registries: config.registries,
       runtime: 'auto', credentials: credentialsOf(env), clock, random, log, failpoint: failpointOf(env['FLOTILLA_FAILPOINT']), bootId: readMachineFacts(env['FLOTILLA_BOOT_ID']).bootId,
     }),
     nodeIdOf(config.rootDir, random),

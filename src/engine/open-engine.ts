@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { openDiskKeeper } from '../os/disk-keeper.ts';
+import { listQuick } from '../os/quick-files.ts';
 import type { Containers, Engine } from './engine.ts';
 import type { Failpoint } from './container/failpoint.ts';
 import { openContainerEngine } from './container/open-containers.ts';
@@ -31,6 +32,11 @@ export type EngineOptions = {
   /** As above: in the place of the kernel's. */
   readonly bootId?: string;
 };
+
+/** Whether something below the run root may belong to a container that runs. */
+export function hasRuns(runRoot: string): boolean {
+  return listQuick(join(runRoot, 'bundles')).length > 0;
+}
 
 /**
  * Opens the engine of this node: what was half done is finished or removed, what runs is adopted.

@@ -1,15 +1,15 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { errorName } from './libc.ts';
 import { mount, mountFlags } from './mount.ts';
 import { isOnTmpfs } from './quick-files.ts';
 
 /**
  * Makes a directory whose files live as long as the boot and no longer: in memory. Where its parent lies on a disk it gets a file system of
- * its own, unless something of an older daemon is in it already. Answers the name of the error that stood against it, null where none did.
+ * its own, which hides what was in it, unless that is in use. Answers the name of the error that stood against it, null where none did.
  */
-export function makeMemoryDir(dir: string, options: { readonly mode: number; readonly sizeBytesMax: number }): string | null {
+export function makeMemoryDir(dir: string, options: { readonly mode: number; readonly sizeBytesMax: number; readonly isInUse: () => boolean }): string | null {
   mkdirSync(dir, { recursive: true, mode: options.mode });
-  if (isOnTmpfs(dir) || readdirSync(dir).length > 0) return null;
+  if (isOnTmpfs(dir) || options.isInUse()) return null;
   try {
     mount({ source: 'tmpfs', target: dir, type: 'tmpfs', flags: mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec, data: `mode=${options.mode.toString(8)},size=${options.sizeBytesMax}` });
     return null;

@@ -7,7 +7,7 @@ import { listMounts, unmountAll } from '../../src/os/mount.ts';
 import { isOnTmpfs } from '../../src/os/quick-files.ts';
 
 const isRoot = process.getuid?.() === 0;
-const wish = { mode: 0o711, sizeBytesMax: 1024 * 1024 };
+const wish = { mode: 0o711, sizeBytesMax: 1024 * 1024, isInUse: () => false };
 let dir: string;
 
 beforeEach(() => {
@@ -30,11 +30,11 @@ test.skipIf(!isRoot)('a directory on a disk gets a file system in memory, once, 
   expect(listMounts().filter((one) => one.target === run).length).toBe(isOnTmpfs(dir) ? 0 : 1);
 });
 
-test('what an older daemon has left in it stays in sight', () => {
+test('what is in use in it stays in sight', () => {
   const run = join(dir, 'run');
   mkdirSync(run);
   writeFileSync(join(run, 'kept'), 'yes');
-  expect(makeMemoryDir(run, wish)).toBeNull();
+  expect(makeMemoryDir(run, { ...wish, isInUse: () => true })).toBeNull();
   expect(existsSync(join(run, 'kept'))).toBe(true);
 });
 
