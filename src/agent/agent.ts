@@ -277,6 +277,8 @@ export class Agent {
 
   /** Before a start: the namespace may have gone with a reboot, and links, names and ports are to be there when the process is. */
   async #networkReady(assigned: AssignedTask): Promise<void> {
+    // Who is still to be prepared comes first: what is applied then holds all of them, and is not applied again for each.
+    await this.#turn();
     if ((await this.#ensureNamespace(assigned)) === null) return;
     try {
       await this.#network.ready();
