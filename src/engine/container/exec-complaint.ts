@@ -1,4 +1,5 @@
 import { AppError } from '../../base/app-error.ts';
+import type { Clock } from '../../base/clock.ts';
 import { existsQuick, readQuick } from '../../os/quick-files.ts';
 
 /** Files of one exec: `pid` is there once the command runs, `log` holds what the runtime says of itself. */
@@ -8,6 +9,10 @@ export type NotRun = { readonly exitCode: number; readonly error: AppError };
 const notFound = 127;
 const notExecutable = 126;
 const heldBytesMax = 8192;
+const pollMs = 5;
+/** The last step of a start, the program itself, may fail after the runtime has said that all went well; it then logs that within this time. */
+const lastStep = /^exec[ :]/;
+const lastStepMs = 200;
 const looksLikeRuntime = /no such file or directory|not found|permission denied|operation not permitted|exec|chdir|container|error/i;
 
 /**
@@ -21,14 +26,22 @@ export type ComplaintFilter = {
   readonly end: (exitCode: number) => NotRun | null;
 };
 
-export function complaintFilter(files: ExecFiles, what: { readonly container: string; readonly argv: readonly string[]; readonly workingDir: string }, pass: (chunk: Uint8Array) => void): ComplaintFilter {
+export function complaintFilter(clock: Clock, files: ExecFiles, what: { readonly container: string; readonly argv: readonly string[]; readonly workingDir: string }, pass: (chunk: Uint8Array) => void): ComplaintFilter {
   let held: Uint8Array[] | null = [];
   let heldBytes = 0;
   const release = (): void => {
     for (const chunk of held ?? []) pass(chunk);
     held = null;
   };
-  const mayBeRuntimes = (text: string): boolean => /^exec[ :]/.test(text) || (!existsQuick(files.pid) && looksLikeRuntime.test(text)) || runtimeWords(files.log) !== null;
+  const mayBeRuntimes = (text: string): boolean => lastStep.test(text) || (!existsQuick(files.pid) && looksLikeRuntime.test(text)) || runtimeWords(files.log) !== null;
+  /** A program that runs may have said the same, a moment before the runtime says that it runs: nobody waits for that longer than needed. */
+  const releaseWhenSettled = async (text: string): Promise<void> => {
+    for (let waitedMs = 0; held !== null; waitedMs += pollMs) {
+      await clock.sleep(pollMs);
+      const isRunning = existsQuick(files.pid) && (!lastStep.test(text) || waitedMs > lastStepMs);
+      if (isRunning && runtimeWords(files.log) === null) release();
+    }
+  };
   const heldWords = (): string | null => {
     const text = textOf(held ?? []).trim();
     // NOTE: the very last step of a start, the program itself, runc fails at without logging it, and after it said that all went well.
@@ -39,6 +52,7 @@ export function complaintFilter(files: ExecFiles, what: { readonly container: st
       if (held !== null && heldBytes < heldBytesMax && mayBeRuntimes(textOf([chunk]))) {
         held.push(chunk);
         heldBytes += chunk.length;
+        if (held.length === 1) void releaseWhenSettled(textOf([chunk]));
         return;
       }
       release();
@@ -50,6 +64,7 @@ export function complaintFilter(files: ExecFiles, what: { readonly container: st
         release();
         return null;
       }
+      held = null;
       return notRun(words.replace(/\s+/g, ' ').slice(0, 600), what);
     },
   };

@@ -36,7 +36,7 @@ export async function execInContainer(context: EngineContext, entry: Entry, opti
   writeQuick(files.process, JSON.stringify(process));
   const argv = [runtime.path, `--root=${layout.runtimeRoot}`, `--log=${files.log}`, '--log-format=json', 'exec', '--process', files.process, '--pid-file', files.pid, entry.id];
   try {
-    const filterOf: FilterOf = (pass) => complaintFilter(files, { container: entry.spec.name, argv: options.argv, workingDir: process.cwd }, pass);
+    const filterOf: FilterOf = (pass) => complaintFilter(context.clock, files, { container: entry.spec.name, argv: options.argv, workingDir: process.cwd }, pass);
     const session = options.tty ? terminalSession(argv, files, options, filterOf) : pipeSession(argv, files, options, filterOf);
     return { ...session, started: () => startedOrOver(context.clock, files, session.exitCode) };
   } catch (error) {

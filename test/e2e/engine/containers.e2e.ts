@@ -184,6 +184,18 @@ describe('exec', () => {
     expect([await own.exitCode, own.failure(), text]).toEqual([127, null, 'exec: no such file or directory\n']);
   });
 
+  test('a program\'s own words are not held back, whatever they sound like', async () => {
+    const id = await started({});
+    for (const words of ['error: exec: file not found', 'exec sh: no such file or directory', 'plain']) {
+      const abort = new AbortController();
+      const session = await engine.containers.exec(id, { argv: ['sh', '-c', `echo "${words}" >&2; sleep 60`], environment: {}, user: null, workingDir: null, tty: false, stdin: false, privileged: false, signal: abort.signal });
+      const first = await new Promise<string>((resolve) => session.onOutput((_, chunk) => resolve(Buffer.from(chunk).toString())));
+      expect(first).toBe(`${words}\n`);
+      abort.abort();
+      await session.exitCode;
+    }
+  }, 20_000);
+
   test('gives output and codes', async () => {
     const id = await started({});
     expect(await exec(id, ['sh', '-c', 'echo a; echo b >&2; exit 5'])).toEqual({ stdout: 'a\n', stderr: 'b\n', code: 5 });
