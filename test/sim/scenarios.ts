@@ -55,6 +55,19 @@ export const scenarios: readonly Scenario[] = [
     }
     return world.terms === 1 ? null : `${world.terms} elections were won`;
   }),
+  told('nothing is acknowledged that only the leader has on its disk', (options) => {
+    const world = new SimWorld(three, options);
+    const leader = world.leader();
+    world.write(leader.id, 'k', 'before');
+    const [near = '', far = ''] = three.filter((id) => id !== leader.id);
+    world.isolate(far);
+    world.get(near).lanes.log.hold(Infinity);
+    if (world.write(leader.id, 'k', 'after', 600) !== null) return 'a write was acknowledged, and one of three would have it after a power cut';
+    world.get(near).lanes.log.release();
+    world.heal();
+    world.run(3000);
+    return world.value(far, 'k') === 'after' ? null : 'the write did not go on when it could';
+  }),
   told('a leader that ends is followed within 1.5 s', (options) => {
     const world = new SimWorld(three, options);
     const leader = world.leader();
