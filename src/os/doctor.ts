@@ -39,10 +39,10 @@ function overlayCheck(): Check {
   return check('overlayfs', isLoaded || isModule, isLoaded ? 'in the kernel' : isModule ? 'a module of the kernel' : `neither in /proc/filesystems nor in ${modules}`, 'sudo modprobe overlay');
 }
 
-/** On a disk it outlives a reboot with what belonged to the last one, and secrets need a file system of their own. */
+/** On a disk it outlives a reboot with what belonged to the last one, and the daemon has to mount memory below it for containers and secrets. */
 function runDirCheck(runDir: string): Check {
   const isOk = isOnTmpfs(existing(resolve(runDir)));
-  return { ...check('run directory', isOk, `${runDir} is on ${isOk ? 'a tmpfs' : 'a disk'}`, `let FLOTILLA_RUN name a directory on a tmpfs, or, before the daemon starts: sudo mkdir -p ${runDir} && sudo mount -t tmpfs -o mode=0711 flotilla ${runDir}`), isRequired: false };
+  return { ...check('run directory', isOk, `${runDir} is on ${isOk ? 'a tmpfs' : 'a disk; memory is mounted below it for containers and secrets, the rest outlives a reboot'}`, `let FLOTILLA_RUN name a directory on a tmpfs, or, before the daemon starts: sudo mkdir -p ${runDir} && sudo mount -t tmpfs -o mode=0711 flotilla ${runDir}`), isRequired: false };
 }
 
 /** Who is not root can't tell: everything below /proc/sys is read-only for them. */

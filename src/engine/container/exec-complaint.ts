@@ -12,7 +12,10 @@ const heldBytesMax = 8192;
 const pollMs = 5;
 /** The last step of a start, the program itself, may fail after the runtime has said that all went well; it then logs that within this time. */
 const lastStep = /^exec[ :]/;
-const lastStepMs = 200;
+const lastStepMs = 1_000;
+/** How crun tells of that, a line in the words of the system, where it does not log it any more. */
+const lastStepOfCrun = /^exec: [A-Z][a-z ]+$/;
+const failedCode = 1;
 const looksLikeRuntime = /no such file or directory|not found|permission denied|operation not permitted|exec|chdir|container|error/i;
 
 /**
@@ -42,10 +45,11 @@ export function complaintFilter(clock: Clock, files: ExecFiles, what: { readonly
       if (isRunning && runtimeWords(files.log) === null) release();
     }
   };
-  const heldWords = (): string | null => {
+  const heldWords = (exitCode: number): string | null => {
     const text = textOf(held ?? []).trim();
-    // NOTE: the very last step of a start, the program itself, runc fails at without logging it, and after it said that all went well.
-    return text !== '' && (!existsQuick(files.pid) || text.startsWith(`exec ${what.argv[0] ?? ''}: `)) ? text : null;
+    // NOTE: the very last step of a start, the program itself, runc and newer cruns fail at without logging it, and after they said that all went well.
+    const isLastStep = exitCode === failedCode && (text.startsWith(`exec ${what.argv[0] ?? ''}: `) || lastStepOfCrun.test(text));
+    return text !== '' && (!existsQuick(files.pid) || isLastStep) ? text : null;
   };
   return {
     take: (chunk) => {
@@ -59,7 +63,7 @@ export function complaintFilter(clock: Clock, files: ExecFiles, what: { readonly
       pass(chunk);
     },
     end: (exitCode) => {
-      const words = exitCode === 0 ? null : (runtimeWords(files.log) ?? heldWords());
+      const words = exitCode === 0 ? null : (runtimeWords(files.log) ?? heldWords(exitCode));
       if (words === null) {
         release();
         return null;
