@@ -26,7 +26,7 @@ async function states(cwd: string): Promise<string[]> {
 
 /** Runs a command on a terminal of its own and types Ctrl-C once it has printed the words. Answers all that the terminal got. */
 async function interrupted(cwd: string, args: readonly string[], words: string): Promise<{ readonly code: number | null; readonly shown: string }> {
-  const env = { ...process.env, FLOTILLA_ROOT: join(world.dir, 'root'), FLOTILLA_RUN: join(world.dir, 'run'), FLOTILLA_CONFIG: join(world.dir, 'config.json'), HOME: world.dir, TERM: 'xterm' };
+  const env = { ...process.env, FLOTILLA_ROOT: join(world.dir, 'root'), FLOTILLA_RUN: join(world.dir, 'run'), FLOTILLA_CONFIG: join(world.dir, 'config.json'), HOME: world.dir, TERM: 'xterm', NO_COLOR: '' };
   const child: ChildProcess = spawn('script', ['-qec', `${join(home, 'bin', 'flotilla')} ${args.join(' ')}`, '/dev/null'], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
   let shown = '';
   let hasTyped = false;
