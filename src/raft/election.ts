@@ -118,7 +118,10 @@ function campaign(s: CoreState, isPreVote: boolean, kind: CampaignKind): void {
       continue;
     }
     const head = { from: s.id, to: member, term, clusterId: s.clusterId, lastIndex, lastTerm, isTransfer: kind === 'transfer', ...knownCommit(s) };
-    s.send(isPreVote ? { kind: 'pre-vote', ...head } : { kind: 'vote', ...head });
+    if (isPreVote) s.send({ kind: 'pre-vote', ...head });
+    // NOTE: not before term, own vote and log are durable. Who asks, is elected and then forgets the term in a crash would lead it a second time, with other entries.
+    else if (s.has('vote-asked-before-persist')) s.send({ kind: 'vote', ...head });
+    else s.sendAfterPersist({ kind: 'vote', ...head });
   }
 }
 

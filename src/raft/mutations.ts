@@ -6,6 +6,7 @@ export const raftMutations = {
   'self-ack-before-persist': 'The leader counts its own acknowledgement before its log is durable (etcd#14370, fix #14413).',
   'ack-before-persist': 'A follower acknowledges entries before they are durable (etcd#14143, #14140; nats-server#7564).',
   'vote-before-persist': 'A granted vote leaves before vote and term are durable: two votes in one term after a crash (Raft §5.2).',
+  'vote-asked-before-persist': 'A candidate asks for votes before its own term and vote are durable: elected by the others, it forgets the term in a crash and leads it a second time (found by this suite, SEED=20016834).',
   'vote-not-in-hard-state': 'The vote is not part of what is persisted (Raft §5; reproduced with an npm package).',
   'apply-before-persist': 'Committed entries are applied before they are durable here (etcd#10508).',
   'double-vote': 'A second candidate of the same term gets a vote too (Raft §5.2).',

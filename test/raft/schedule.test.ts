@@ -31,7 +31,7 @@ describe('random lives of small clusters', () => {
     const room = join(import.meta.dirname, '..', '..', 'src', 'raft');
     const named = readdirSync(room).filter((name) => name.endsWith('.ts')).flatMap((name) => Array.from(readFileSync(join(room, name), 'utf8').matchAll(/s\.mark\((?:\w+ \? )?'([\w-]+)'(?: : '([\w-]+)')?/g), (match) => [match[1] ?? '', match[2] ?? '']));
     const reached = new Set<string>();
-    for (let seed = 1; seed <= 120; seed += 1) for (const mark of runSchedule({ seed, steps: 2000 }).marks) reached.add(mark);
+    for (let seed = 1; seed <= 200; seed += 1) for (const mark of runSchedule({ seed, steps: 2000 }).marks) reached.add(mark);
     // A change without effect needs two at a time, which the core refuses; nothing but a mistake of its own could get there.
     const expected = named.flat().filter((name) => name !== '' && name !== 'conf-change-without-effect');
     expect(expected.length).toBeGreaterThan(20);

@@ -30,6 +30,28 @@ export const election: readonly Scenario[] = [
     play: (make) => twoCandidates(make(), false),
   },
   {
+    catches: 'vote-asked-before-persist',
+    name: 'who leads has its term on disk, though the others\' votes are enough',
+    play: (make) => {
+      const world = make();
+      world.get('a').core.campaign();
+      world.get('a').pump();
+      // Its disk stands still from here; the others' don't.
+      const others = (): void => {
+        for (const id of ['b', 'c']) while (world.get(id).persistOne());
+      };
+      for (const kind of ['pre-vote', 'pre-vote-response', 'vote', 'vote-response'] as const) {
+        deliverWhere(world, (message) => message.kind === kind);
+        others();
+      }
+      const { role, hardState } = world.get('a').core.status();
+      must(role !== 'leader', `nobody leads term ${hardState.term} who may forget it`);
+      while (world.get('a').persistOne());
+      world.settle();
+      must(world.get('a').core.status().role === 'leader', 'it leads once its vote is durable');
+    },
+  },
+  {
     catches: 'vote-not-in-hard-state',
     name: 'a vote that was written is remembered after a crash',
     play: (make) => twoCandidates(make(), true),
