@@ -86,10 +86,10 @@ export class Nemesis {
     return true;
   }
 
-  /** Given up before its joining was committed: it was to be removed, too. */
+  /** Given up by who asked a leader of before, that did not know of its joining: it was to be removed, too. */
   #lateJoiner(): SimMember | undefined {
     const conf = this.#leader()?.node?.state.conf;
-    return conf === undefined ? undefined : this.#cluster.members.find((member) => member.state === 'left' && conf.learners.includes(member.id));
+    return conf === undefined ? undefined : this.#cluster.members.find((member) => member.state === 'left' && memberIds(conf).includes(member.id));
   }
 
   #strike(fault: Fault): void {
