@@ -6,12 +6,13 @@ import { programVersion } from '../base/version.ts';
 import { type Failpoint, noFailpoint } from '../engine/container/failpoint.ts';
 import { type CredentialSource, dockerCredentials, runCredentialHelper } from '../engine/image/registry-credentials.ts';
 import type { Engine } from '../engine/engine.ts';
-import { hasRuns, openEngine } from '../engine/open-engine.ts';
+import { isRunRootInUse, openEngine } from '../engine/open-engine.ts';
 import { createManager } from '../manager/manager.ts';
 import { openStore } from '../manager/store/open-store.ts';
 import { laptopLimits } from '../manager/store/store-limits.ts';
 import { publishedIps } from '../model/published-ips.ts';
 import { createNet } from '../net/create-net.ts';
+import { lockDataDir } from '../os/data-dir-lock.ts';
 import { ensureDir, writeFileDurable } from '../os/files.ts';
 import { makeMemoryDir } from '../os/memory-dir.ts';
 import { readMachineFacts } from '../os/node-facts.ts';
@@ -48,24 +49,26 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
   const [clock, random] = [realClock, realRandom];
   await ensureDir(config.rootDir, 0o711);
   await ensureDir(config.runDir, 0o711);
+  // Before anything of it is touched: a daemon with another data directory takes what it finds there for its own leftovers.
+  const unlockRun = lockDataDir(config.runDir, 'run directory');
   const instance = instanceOf(config.rootDir);
+  const machine = readMachineFacts(env['FLOTILLA_BOOT_ID']);
   const store = await openStore({
     dir: `${config.rootDir}/store`, clock, random, log, limits: laptopLimits, address: '', begin: { kind: 'first' }, connect: null, unlockKey: unlockKeyOf(env), isSmall: true, onFatal: options.onFatal,
   });
-  // NOTE: the store holds the lock of this daemon now: nobody else is at work here.
+  // NOTE: both directories are locked now: nobody else is at work here.
   const engineRun = `${config.runDir}/engine`;
-  const notInMemory = makeMemoryDir(engineRun, { mode: 0o711, sizeBytesMax: runBytesMax, isInUse: () => hasRuns(engineRun) });
+  const notInMemory = makeMemoryDir(engineRun, { mode: 0o711, sizeBytesMax: runBytesMax, isInUse: () => isRunRootInUse(engineRun, machine.bootId) });
   if (notInMemory !== null) log.info('daemon.run-dir-on-disk', { dir: config.runDir, error: notInMemory });
   const net = createNet({ instanceId: instance, runRoot: config.runDir, clock, log });
   const [engine, nodeId, hostSubnets] = await Promise.all([
     openEngine({
       dataRoot: `${config.rootDir}/engine`, runRoot: engineRun, cgroupParent: `/flotilla-${instance}`, registries: config.registries,
-      runtime: 'auto', credentials: credentialsOf(env), clock, random, log, failpoint: failpointOf(env['FLOTILLA_FAILPOINT']), bootId: readMachineFacts(env['FLOTILLA_BOOT_ID']).bootId,
+      runtime: 'auto', credentials: credentialsOf(env), clock, random, log, failpoint: failpointOf(env['FLOTILLA_FAILPOINT']), bootId: machine.bootId,
     }),
     nodeIdOf(config.rootDir, random),
     net.hostSubnets(),
   ]);
-  const machine = readMachineFacts(env['FLOTILLA_BOOT_ID']);
   const facts: NodeFacts = {
     nodeId, hostname: machine.hostname, os: machine.os, architecture: machine.architecture, cpuCount: machine.cpuCount, memoryBytes: machine.memoryBytes,
     daemonVersion: programVersion, bootId: machine.bootId, hostSubnets,
@@ -104,6 +107,8 @@ export async function startDaemon(options: { readonly config: DaemonConfig; read
       if (withContainers) await Promise.race([endAll(engine), clock.sleep(endMsMax, new AbortController().signal)]);
       await net.close();
       await engine.close();
+      // NOTE: before the store's, which whoever is to follow waits for.
+      unlockRun();
       await store.close();
       log.info('daemon.closed');
     },

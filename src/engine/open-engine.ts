@@ -3,9 +3,11 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { openDiskKeeper } from '../os/disk-keeper.ts';
-import { listQuick } from '../os/quick-files.ts';
+import { unmountAll } from '../os/mount.ts';
 import type { Containers, Engine } from './engine.ts';
 import type { Failpoint } from './container/failpoint.ts';
+import { clearFormerBoot, hasRuns } from './container/former-boot.ts';
+import { runLayoutOf } from './container/layout.ts';
 import { openContainerEngine } from './container/open-containers.ts';
 import type { RuntimeChoice } from './container/runtime.ts';
 import type { CredentialSource } from './image/registry-credentials.ts';
@@ -33,9 +35,14 @@ export type EngineOptions = {
   readonly bootId?: string;
 };
 
-/** Whether something below the run root may belong to a container that runs. */
-export function hasRuns(runRoot: string): boolean {
-  return listQuick(join(runRoot, 'bundles')).length > 0;
+/** Whether what lies below the run root is still needed, once what another boot left there has been removed. */
+export function isRunRootInUse(runRoot: string, bootId: string): boolean {
+  const run = runLayoutOf(runRoot);
+  clearFormerBoot(run, bootId);
+  if (hasRuns(run)) return true;
+  // The memory of secrets that are all gone: nobody could reach it below what is mounted next.
+  unmountAll(run.secretsRoot);
+  return false;
 }
 
 /**

@@ -9,11 +9,11 @@ const LOCK_NB = 4;
 let flock: ReturnType<typeof libcFunction> | undefined;
 
 /**
- * Takes the exclusive lock of a data directory, for as long as this process lives or until the answer is called.
+ * Takes the exclusive lock of a directory, for as long as this process lives or until the answer is called.
  * The kernel drops the lock when the process ends, however it ends, so there is no stale lock to clear by hand.
  * Errors: OS_DATA_DIR_LOCKED, naming the process that holds it.
  */
-export function lockDataDir(dir: string): () => void {
+export function lockDataDir(dir: string, what: 'data directory' | 'run directory' = 'data directory'): () => void {
   const path = join(dir, 'lock');
   const fd = openLock(dir, path);
   flock ??= libcFunction('int flock(int fd, int operation)');
@@ -22,7 +22,7 @@ export function lockDataDir(dir: string): () => void {
     const holder = readFileSync(path, 'utf8').trim();
     throw new AppError({
       code: 'OS_DATA_DIR_LOCKED',
-      message: `the data directory ${dir} is in use by process ${holder === '' ? '(unknown)' : holder}`,
+      message: `the ${what} ${dir} is in use by process ${holder === '' ? '(unknown)' : holder}`,
       hint: 'stop that process first, or name another directory',
       at: { kind: 'object', object: dir },
     });

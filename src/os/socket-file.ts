@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 
 /**
  * Listens on a UNIX socket that only root, and the group `flotilla` where there is one, can open. A socket that a dead daemon left
- * is replaced: the lock of the data directory has already shown that no other lives.
+ * is replaced: the locks of the directories have already shown that no other lives.
  */
 export async function listenOnSocket(path: string, listen: (path: string) => Promise<void>): Promise<{ readonly release: () => void }> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o711 });

@@ -5,6 +5,7 @@ import { isAlive } from '../../os/process-handle.ts';
 import { listQuick, makeDirQuick, readBytesQuick, readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
 import { unmountAll } from '../../os/mount.ts';
 import { destroyRun } from './clear-run.ts';
+import { clearFormerBoot } from './former-boot.ts';
 import { newEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -39,13 +40,9 @@ export async function adopt(context: EngineContext): Promise<Map<string, Entry>>
   return entries;
 }
 
-/** What another boot left below the run root belongs to processes that are gone. */
 function prepareRunRoot(context: EngineContext): void {
   const { layout, bootId } = context;
-  if (readQuick(layout.boot)?.trim() !== bootId) {
-    unmountAll(layout.secretsRoot);
-    for (const path of [layout.bundles, layout.runtimeRoot, layout.exits, layout.secretsRoot]) removeQuick(path);
-  }
+  clearFormerBoot(layout, bootId);
   for (const path of [layout.runRoot, layout.bundles, layout.runtimeRoot, layout.exits, layout.secretsRoot, layout.containers]) makeDirQuick(path, 0o700);
   writeQuick(layout.boot, bootId);
 }

@@ -15,6 +15,7 @@ import { join } from 'node:path';
  *            /secrets/<id>/<n>             on a tmpfs
  */
 export type Layout = ReturnType<typeof layoutOf>;
+export type RunLayout = ReturnType<typeof runLayoutOf>;
 
 export function layoutOf(roots: { readonly dataRoot: string; readonly runRoot: string; readonly cgroupParent: string }) {
   const { dataRoot, runRoot, cgroupParent } = roots;
@@ -30,6 +31,13 @@ export function layoutOf(roots: { readonly dataRoot: string; readonly runRoot: s
     files: (id: string): string => join(containers, id, 'files'),
     logs,
     log: (id: string): string => join(logs(id), 'container.log'),
+    ...runLayoutOf(runRoot),
+    cgroup: (id: string): string => `${cgroupParent}/${id}`,
+  };
+}
+
+export function runLayoutOf(runRoot: string) {
+  return {
     boot: join(runRoot, 'boot'),
     bundles: join(runRoot, 'bundles'),
     bundle: (id: string): string => join(runRoot, 'bundles', id),
@@ -44,6 +52,5 @@ export function layoutOf(roots: { readonly dataRoot: string; readonly runRoot: s
     secretsRoot: join(runRoot, 'secrets'),
     secrets: (id: string): string => join(runRoot, 'secrets', id),
     secret: (id: string, index: number): string => join(runRoot, 'secrets', id, String(index)),
-    cgroup: (id: string): string => `${cgroupParent}/${id}`,
   };
 }

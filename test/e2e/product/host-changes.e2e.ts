@@ -76,3 +76,14 @@ test('doctor tells of a first process that buries nobody', async () => {
   const told = execFileSync('unshare', ['--pid', '--fork', '--mount-proc', process.execPath, '-e', first], { encoding: 'utf8' });
   expect(told).toMatch(/! ended processes are reaped: process 1 \(.+\) leaves them as zombies, and containers can't end\n {4}mend it: .*--init/);
 });
+
+test('a daemon with another data directory leaves a run directory alone that is in use', async () => {
+  const cwd = world.project({ 'compose.yaml': 'services: {a: {image: busybox, command: [sleep, infinity], stop_signal: KILL}}' });
+  await world.ok(['compose', 'up', '-d'], { cwd });
+  const before = await world.ok(['ps', '-q']);
+  const other = await world.run(['daemon'], { env: { FLOTILLA_ROOT: join(world.dir, 'other-root') } });
+  expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining(`OS_DATA_DIR_LOCKED: the run directory ${join(world.dir, 'run')} is in use by process ${await world.daemonPid()}`) });
+  expect((await world.ok(['ps', '-q'])).stdout).toBe(before.stdout);
+  expect((await world.ok(['compose', 'exec', '-T', 'a', 'echo', 'here'], { cwd })).stdout).toBe('here\n');
+  await world.ok(['compose', 'down'], { cwd });
+});
