@@ -1,6 +1,7 @@
 import { AppError, isAppError } from '../base/app-error.ts';
 import { readDockerConfig } from './docker-config.ts';
 import { isServiceEnabled, startDaemon, startService } from '../os/daemon-start.ts';
+import { realClock } from '../os/real-clock.ts';
 import { type ApiClient, createApiClient } from '../wire/http-client.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -41,13 +42,18 @@ export function connectOrStart(env: Env): ApiClient {
   refuseOtherMachine(env);
   const client = createApiClient({ socketPath: socketPathOf(env) });
   let isKnown = false;
+  let starting: Promise<void> | undefined;
   const start = async (error: unknown): Promise<void> => {
     // NOTE: it is thrown before anything was sent, so asking again does nothing twice.
-    if (isKnown || !isAppError(error, 'WIRE_NO_DAEMON')) throw error;
-    isKnown = true;
+    if (!isAppError(error, 'WIRE_NO_DAEMON') || (isKnown && starting === undefined)) throw error;
+    // Of several calls at a time each finds none.
+    starting ??= startNow();
+    await starting;
+  };
+  const startNow = async (): Promise<void> => {
     if (process.getuid?.() !== 0) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: `no daemon answers at ${socketPathOf(env)}, and only root can start one`, hint: 'sudo flotilla …, or for good: sudo systemctl enable --now flotilla' });
     if (isServiceEnabled(env)) await startService();
-    else await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
+    else await startOrJoin(client, env);
     if (!(await answers(client))) throw new AppError({ code: 'CLI_DAEMON_NOT_STARTED', message: 'the daemon was started but does not answer', hint: 'flotilla doctor' });
   };
   const orStart = async <T>(call: () => Promise<T>): Promise<T> => {
@@ -78,6 +84,24 @@ export function connectOrStart(env: Env): ApiClient {
     },
   };
 }
+
+/**
+ * Two commands may start a daemon at a time: the one whose daemon comes second waits for the first's. One that was killed holds its locks for
+ * as long as it takes to end. Errors: OS_DAEMON_START.
+ */
+async function startOrJoin(client: ApiClient, env: Env): Promise<void> {
+  const untilMs = realClock.monotonicMs() + joinMsMax;
+  for (;;) {
+    const locked = await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
+    if (locked === null) return;
+    await realClock.sleep(joinPollMs);
+    if (await answers(client)) return;
+    if (realClock.monotonicMs() > untilMs) throw locked;
+  }
+}
+
+const joinMsMax = 5_000;
+const joinPollMs = 100;
 
 async function answers(client: ApiClient): Promise<boolean> {
   try {

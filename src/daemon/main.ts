@@ -1,7 +1,7 @@
 import { AppError } from '../base/app-error.ts';
 import { limits } from '../base/limits.ts';
 import { jsonLog } from '../base/log.ts';
-import { daemonUsage } from '../os/daemon-start.ts';
+import { daemonUsage, lockedExitCode } from '../os/daemon-start.ts';
 import { openOwnLog } from '../os/own-log.ts';
 import { isMachineGoingDown } from '../os/going-down.ts';
 import { tellReady } from '../os/ready-fd.ts';
@@ -55,5 +55,5 @@ try {
 } catch (error) {
   const text = error instanceof AppError ? `${error.code}: ${error.message}${error.hint === undefined ? '' : `\n  hint: ${error.hint}`}` : error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`flotilla daemon: ${text}\n`);
-  process.exit(error instanceof AppError && error.code === 'DAEMON_USAGE' ? 3 : 1);
+  process.exit(!(error instanceof AppError) ? 1 : error.code === 'DAEMON_USAGE' ? 3 : error.code === 'OS_DATA_DIR_LOCKED' ? lockedExitCode : 1);
 }

@@ -3,6 +3,9 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:f
 import { resolve as resolvePath } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 
+/** The daemon's, where another process uses its directories. */
+export const lockedExitCode = 4;
+
 export const daemonUsage = `Usage: flotilla daemon
 
 Run the daemon in the foreground, until SIGTERM or Ctrl-C. Containers run on without it, and the next one adopts them.
@@ -22,10 +25,10 @@ Options:
 `;
 
 /**
- * Starts the daemon in a session of its own and resolves when it says on descriptor 3 that it is ready.
- * Errors: OS_DAEMON_START with the end of its log, when it ends before that.
+ * Starts the daemon in a session of its own and resolves when it says on descriptor 3 that it is ready: to null, or to the error where
+ * another has locked its directories. Errors: OS_DAEMON_START with the end of its log, when it ends before that.
  */
-export function startDaemon(options: { readonly script: string; readonly logDir: string; readonly env: Readonly<Record<string, string | undefined>> }): Promise<void> {
+export function startDaemon(options: { readonly script: string; readonly logDir: string; readonly env: Readonly<Record<string, string | undefined>> }): Promise<AppError | null> {
   mkdirSync(options.logDir, { recursive: true, mode: 0o700 });
   const logFile = resolvePath(options.logDir, 'daemon.log');
   const log = openSync(logFile, 'a', 0o600);
@@ -33,15 +36,19 @@ export function startDaemon(options: { readonly script: string; readonly logDir:
   const child = spawn(process.execPath, ['--max-semi-space-size=2', '--v8-pool-size=1', options.script, 'daemon', '--ready-fd', '3', '--log-file', logFile], { detached: true, cwd: '/', env: { ...options.env, MALLOC_ARENA_MAX: '2' }, stdio: ['ignore', log, log, 'pipe'] });
   closeSync(log);
   return new Promise((resolve, reject) => {
-    const failed = (why: string): void => reject(new AppError({ code: 'OS_DAEMON_START', message: `the daemon did not start: ${why}`, hint: lastLines(logFile) }));
-    child.once('error', (error) => failed(error.message));
-    child.once('exit', (code, signal) => failed(`it ended with ${signal ?? `code ${code ?? 0}`}`));
+    const failure = (why: string): AppError => new AppError({ code: 'OS_DAEMON_START', message: `the daemon did not start: ${why}`, hint: lastLines(logFile) });
+    child.once('error', (error) => reject(failure(error.message)));
+    child.once('exit', (code, signal) => {
+      const error = failure(`it ended with ${signal ?? `code ${code ?? 0}`}`);
+      if (code === lockedExitCode) resolve(error);
+      else reject(error);
+    });
     const ready = child.stdio[3];
     ready?.once('data', () => {
       ready.destroy();
       child.removeAllListeners('exit');
       child.unref();
-      resolve();
+      resolve(null);
     });
   });
 }

@@ -82,8 +82,16 @@ test('a daemon with another data directory leaves a run directory alone that is 
   await world.ok(['compose', 'up', '-d'], { cwd });
   const before = await world.ok(['ps', '-q']);
   const other = await world.run(['daemon'], { env: { FLOTILLA_ROOT: join(world.dir, 'other-root') } });
-  expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining(`OS_DATA_DIR_LOCKED: the run directory ${join(world.dir, 'run')} is in use by process ${await world.daemonPid()}`) });
+  expect(other).toMatchObject({ code: 4, stderr: expect.stringContaining(`OS_DATA_DIR_LOCKED: the run directory ${join(world.dir, 'run')} is in use by process ${await world.daemonPid()}`) });
   expect((await world.ok(['ps', '-q'])).stdout).toBe(before.stdout);
   expect((await world.ok(['compose', 'exec', '-T', 'a', 'echo', 'here'], { cwd })).stdout).toBe('here\n');
   await world.ok(['compose', 'down'], { cwd });
+});
+
+test('commands that find no daemon start one, however many they are at a time', async () => {
+  await world.killDaemon();
+  // `ls` asks two questions at a time.
+  const ran = await Promise.all([world.run(['compose', 'ls', '-a']), world.run(['ps']), world.run(['compose', 'ls'])]);
+  expect(ran.map((one) => one.stderr)).toEqual(['', '', '']);
+  expect(ran.map((one) => one.code)).toEqual([0, 0, 0]);
 });
