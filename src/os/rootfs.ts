@@ -48,6 +48,31 @@ export function forceRealDir(root: Rootfs, name: string): void {
   makeDirAt(root.fd, bytes, 0o755);
 }
 
+/** Takes away a symlink that leads nowhere inside the root, as images of whole systems have one at /etc/resolv.conf. `dir` is a real directory. */
+export function removeDeadLink(root: Rootfs, dir: string, name: string): void {
+  if (leadsSomewhere(root, `${dir}/${name}`)) return;
+  const at = openInside(root.fd, Buffer.from(dir), { flags: openFlags.path | openFlags.directory, resolve: resolve.inRoot | resolve.noSymlinks });
+  if (at === null) return;
+  try {
+    removeAt(at, Buffer.from(name), 'file');
+  } catch (error) {
+    if (errorName(error) !== 'ENOENT') throw error;
+  } finally {
+    closeFd(at);
+  }
+}
+
+function leadsSomewhere(root: Rootfs, path: string): boolean {
+  try {
+    const fd = openPath(root, path, openFlags.path);
+    if (fd !== null) closeFd(fd);
+    return fd !== null;
+  } catch (error) {
+    if (errorName(error) === 'ELOOP' || errorName(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
 /** What stands in the way of a target: the caller words it. */
 export class TargetError extends Error {}
 

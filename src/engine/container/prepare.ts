@@ -4,7 +4,7 @@ import { allDevices, devicesAt, findProgram, isStaticProgram } from '../../os/ma
 import type { DeviceFacts } from '../../os/machine.ts';
 import { errorName } from '../../os/libc.ts';
 import { factsQuick, makeDirQuick, resolvedPath } from '../../os/quick-files.ts';
-import { closeRootfs, ensureTarget, forceRealDir, openRootfs, readTextInside, TargetError } from '../../os/rootfs.ts';
+import { closeRootfs, ensureTarget, forceRealDir, openRootfs, readTextInside, removeDeadLink, TargetError } from '../../os/rootfs.ts';
 import type { Rootfs } from '../../os/rootfs.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { Entry } from './entry.ts';
@@ -26,6 +26,7 @@ export async function prepareLaunch(context: EngineContext, entry: Entry, rootfs
   const root = openRootfs(rootfsPath);
   try {
     for (const name of ['dev', 'proc', 'sys', 'etc']) forceRealDir(root, name);
+    for (const name of ['hosts', 'hostname', 'resolv.conf']) removeDeadLink(root, 'etc', name);
     const user = resolveUser(spec.user ?? image.user, spec.groupAdd, { passwd: readTextInside(root, 'etc/passwd'), group: readTextInside(root, 'etc/group') });
     const wanted = await sources(context, entry, root);
     const mounts = placeMounts(root, wanted);
