@@ -1,4 +1,4 @@
-import { isAppError } from '../../base/app-error.ts';
+import { type AppError, isAppError } from '../../base/app-error.ts';
 import type { NetworkOverlap } from '../../model/progress.ts';
 import { examineMachine } from '../../os/doctor.ts';
 import type { Check } from '../../os/doctor-disk.ts';
@@ -9,7 +9,7 @@ import { parseCommand } from '../parse-command.ts';
 /** Each thing that is needed, whether it is there, and for each that is not the line that mends it. Exit code 1 when one is missing. */
 export async function runDoctor(args: readonly string[], context: CliContext): Promise<void> {
   const { options } = await parseCommand('doctor', args, context, (command) => command.description('Say what is missing on this machine').option('--format <format>', 'pretty or json', 'pretty'));
-  const client = await context.daemonIfRunning();
+  const { client, refusal } = await daemonOf(context);
   const { env } = context;
   const checks = [
     ...examineMachine({ path: env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', root: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', runDir: env['FLOTILLA_RUN'] ?? '/run/flotilla' }),
@@ -22,10 +22,21 @@ export async function runDoctor(args: readonly string[], context: CliContext): P
       context.out.write(`${one.isOk ? '✔' : one.isRequired ? '✘' : '!'} ${one.name}: ${one.found}\n`);
       if (one.fix !== null) context.out.write(`    mend it: ${one.fix}\n`);
     }
-    context.out.write(`${client === null ? '!' : '✔'} daemon: ${client === null ? 'not running; the first command starts it' : 'running'}\n`);
+    context.out.write(`${client === null ? '!' : '✔'} daemon: ${client !== null ? 'running' : (refusal?.message ?? 'not running; the first command starts it')}\n`);
+    if (refusal?.hint !== undefined) context.out.write(`    mend it: ${refusal.hint}\n`);
     context.out.write(missing.length === 0 ? 'All that is needed is here.\n' : `${missing.length} missing.\n`);
   }
   if (missing.length > 0) throw new ExitWith(1);
+}
+
+/** NOTE: who may not open its socket is told the rest all the same. */
+async function daemonOf(context: CliContext): Promise<{ readonly client: ApiClient | null; readonly refusal: AppError | null }> {
+  try {
+    return { client: await context.daemonIfRunning(), refusal: null };
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    return { client: null, refusal: error };
+  }
 }
 
 /** Whether the host reaches anything else by the addresses of a network. */

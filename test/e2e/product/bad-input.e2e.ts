@@ -156,6 +156,9 @@ describe('what is around the daemon', () => {
     expect(denied.code, denied.stderr).toBe(4);
     expect(denied.stderr).toContain('WIRE_DENIED');
     expect(denied.stderr).toContain('hint:');
+    const doctor = asNobody(['doctor'], cwd, { FLOTILLA_RUN: join(world.dir, 'run'), FLOTILLA_ROOT: join(world.dir, 'root') });
+    expect(doctor.stdout, doctor.stderr).toContain('✔ conmon: ');
+    expect(doctor.stdout).toMatch(/! daemon: .* is for root and the group flotilla\n {4}mend it: /);
     const none = asNobody(['compose', 'up', '-d'], cwd, { FLOTILLA_RUN: join(world.dir, 'no-run'), FLOTILLA_ROOT: join(world.dir, 'no-root') });
     expect(none.code, none.stderr).toBe(4);
     expect(none.stderr).toMatch(/root/);
@@ -164,7 +167,7 @@ describe('what is around the daemon', () => {
   }, 30_000);
 });
 
-type Result = { readonly code: number | null; readonly stderr: string };
+type Result = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 /** Runs a command against a daemon of its own that is asked only for this, and ends it. */
 async function makeWorldWithConfig(config: unknown): Promise<(args: readonly string[], yaml: string) => Promise<Result>> {
@@ -176,12 +179,12 @@ async function makeWorldWithConfig(config: unknown): Promise<(args: readonly str
       env: { ...process.env, FLOTILLA_CONFIG: join(folder, 'config.json'), FLOTILLA_ROOT: join(folder, 'root'), FLOTILLA_RUN: join(folder, 'run'), NO_COLOR: '1' },
     });
     expect(await endDaemonIn(folder)).toEqual([]);
-    return { code: ran.status, stderr: ran.stderr };
+    return { code: ran.status, stdout: ran.stdout, stderr: ran.stderr };
   };
 }
 
 /** NOTE: it may read everything, so that it reaches the command also in a home that is closed to others; to open a socket takes more. */
 function asNobody(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Result {
   const ran = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', join(home, 'bin', 'flotilla'), ...args], { cwd, encoding: 'utf8', timeout: 20_000, env: { PATH: process.env['PATH'], NO_COLOR: '1', HOME: '/nonexistent', ...env } });
-  return { code: ran.status, stderr: ran.stderr };
+  return { code: ran.status, stdout: ran.stdout, stderr: ran.stderr };
 }
