@@ -1,8 +1,10 @@
 import { AppError } from '../../base/app-error.ts';
+import { isErrorCode } from '../../base/error-codes.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Control } from '../../manager/control.ts';
 import type { Queries } from '../../manager/queries.ts';
 import type { ContainerInfo } from '../../model/container.ts';
+import type { ObjectError } from '../../model/objects.ts';
 import type { RemovedContainer } from '../../model/progress.ts';
 import type { Route } from '../../wire/http-server.ts';
 import { findContainer, type PublishedPortOf, summarize } from '../summaries.ts';
@@ -56,26 +58,36 @@ async function removeContainer({ engine, queries, removeTask, reference, isForce
     return { replacedBy: null };
   }
   await removeTask(task.id, { volumes, stopGraceMs: isForced ? 0 : null });
-  await gone(engine, container.id, signal);
+  await gone({ engine, queries, containerId: container.id, taskId: task.id, signal });
   const service = queries.service(task.serviceId);
   const isWanted = service !== null && service.desired !== 'removed' && task.slot <= service.replicas;
   return { replacedBy: isWanted ? { projectName: task.projectName, serviceName: task.serviceName } : null };
 }
 
-/** Until nothing is left of it, or whoever asks has gone away. */
-async function gone(engine: Engine, containerId: string, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const unsubscribe = engine.containers.onEvent((event) => {
-    if (event.kind === 'removed' && event.containerId === containerId) resolve();
-  });
-  const onAbort = (): void => resolve();
-  signal.addEventListener('abort', onAbort, { once: true });
+type Going = { readonly engine: Engine; readonly queries: Queries; readonly containerId: string; readonly taskId: string; readonly signal: AbortSignal };
+
+/** Until nothing is left of it, or whoever asks has gone away. Errors: why it can't be removed; it is tried again all the same. */
+async function gone({ engine, queries, containerId, taskId, signal }: Going): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const look = (): void => {
+    const status = queries.task(taskId)?.status;
+    if (engine.containers.get(containerId) === null || signal.aborted) resolve();
+    // NOTE: what was told under an older wish is another trouble.
+    else if (status?.desired === 'removed' && status.error !== null) reject(notRemoved(status.error));
+  };
+  const leave = [engine.containers.onEvent(look), queries.onCommit(look)];
+  signal.addEventListener('abort', look, { once: true });
   try {
-    if (engine.containers.get(containerId) !== null && !signal.aborted) await promise;
+    look();
+    await promise;
   } finally {
-    unsubscribe();
-    signal.removeEventListener('abort', onAbort);
+    for (const one of leave) one();
+    signal.removeEventListener('abort', look);
   }
+}
+
+function notRemoved({ code, message, hint }: ObjectError): AppError {
+  return new AppError({ code: isErrorCode(code) ? code : 'AGENT_STEP_FAILED', message, hint: hint ?? 'it is tried again every now and then, until it succeeds' });
 }
 
 /** In Docker's field names, so that scripts that read `docker inspect` read this too. */
