@@ -5,7 +5,7 @@ import type { ObjectError, TaskObject } from '../../src/model/objects.ts';
 import { plainSpec } from '../engine/plain-spec.ts';
 import { fakeEngine } from '../fakes/fake-engine.ts';
 
-type Told = { readonly desired: 'running' | 'removed'; readonly error: ObjectError | null };
+type Told = { readonly state?: 'removed'; readonly desired: 'running' | 'removed'; readonly error: ObjectError | null };
 
 const trouble: ObjectError = { code: 'AGENT_STEP_FAILED', message: 'web-1: remove failed: EPERM', hint: null };
 
@@ -48,6 +48,12 @@ test('what can not be removed is said, and not waited for', async () => {
   one.tell({ desired: 'removed', error: trouble });
   await expect(one.answer).rejects.toMatchObject({ code: 'AGENT_STEP_FAILED', message: trouble.message, hint: expect.stringContaining('tried again') });
   expect(one.listeners()).toBe(0);
+});
+
+test('a removal whose end nobody tells of is over with its task', async () => {
+  const one = await scene({ desired: 'running', error: null });
+  one.tell({ desired: 'removed', state: 'removed', error: null });
+  expect(await one.answer).toEqual({ kind: 'json', value: { replacedBy: null } });
 });
 
 test('who goes away is not waited for', async () => {

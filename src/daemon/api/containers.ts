@@ -3,7 +3,7 @@ import { isErrorCode } from '../../base/error-codes.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Control } from '../../manager/control.ts';
 import type { Queries } from '../../manager/queries.ts';
-import type { ContainerInfo } from '../../model/container.ts';
+import type { ContainerEvent, ContainerInfo } from '../../model/container.ts';
 import type { ObjectError } from '../../model/objects.ts';
 import type { RemovedContainer } from '../../model/progress.ts';
 import type { Route } from '../../wire/http-server.ts';
@@ -70,12 +70,16 @@ type Going = { readonly engine: Engine; readonly queries: Queries; readonly cont
 async function gone({ engine, queries, containerId, taskId, signal }: Going): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const look = (): void => {
-    const status = queries.task(taskId)?.status;
-    if (engine.containers.get(containerId) === null || signal.aborted) resolve();
+    const task = queries.task(taskId);
+    // NOTE: the engine shows a container that is being removed to nobody: only its spec stays until then.
+    if (signal.aborted || task === null || task.status.state === 'removed' || engine.containers.spec(containerId) === null) resolve();
     // NOTE: what was told under an older wish is another trouble.
-    else if (status?.desired === 'removed' && status.error !== null) reject(notRemoved(status.error));
+    else if (task.status.desired === 'removed' && task.status.error !== null) reject(notRemoved(task.status.error));
   };
-  const leave = [engine.containers.onEvent(look), queries.onCommit(look)];
+  const onEvent = (event: ContainerEvent): void => {
+    if (event.kind === 'removed' && event.containerId === containerId) resolve();
+  };
+  const leave = [engine.containers.onEvent(onEvent), queries.onCommit(look)];
   signal.addEventListener('abort', look, { once: true });
   try {
     look();
