@@ -131,8 +131,8 @@ export class TaskDriver {
           if (!this.#isStale) return;
           continue;
         }
-        await this.#perform(step);
-        if (step.kind === 'forget') return;
+        const isDone = await this.#perform(step);
+        if (step.kind === 'forget' && isDone) return;
       }
     } finally {
       this.#isBusy = false;
@@ -152,7 +152,8 @@ export class TaskDriver {
     });
   }
 
-  async #perform(step: Exclude<Step, { kind: 'idle' }>): Promise<void> {
+  /** Answers whether it went well. */
+  async #perform(step: Exclude<Step, { kind: 'idle' }>): Promise<boolean> {
     const wishes = this.#wishes;
     try {
       switch (step.kind) {
@@ -183,10 +184,12 @@ export class TaskDriver {
           break;
         case 'remove':
           this.#begin('stopping');
-          await this.#host.engine.containers.remove(this.#id(), { force: true, volumes: this.#assigned.task.removeVolumes });
+          await this.#remove();
           break;
         case 'forget':
           this.#dropRestart();
+          // NOTE: one that is half removed is shown to nobody, and is still to be removed; where nothing is left this does nothing.
+          await this.#remove();
           await this.#host.release(this.#assigned);
           this.#host.tell(this.#assigned.task.id, this.#status('removed'));
           this.#host.gone(this.#assigned.task.id);
@@ -194,8 +197,10 @@ export class TaskDriver {
         default:
           unreachable(step);
       }
+      return true;
     } catch (error) {
       this.#fail({ step: step.kind, error, isOverruled: wishes !== this.#wishes });
+      return false;
     } finally {
       this.#preparing = null;
       this.#doing = null;
@@ -291,6 +296,10 @@ export class TaskDriver {
         this.kick();
       }, true);
     }
+  }
+
+  async #remove(): Promise<void> {
+    await this.#host.engine.containers.remove(this.#id(), { force: true, volumes: this.#assigned.task.removeVolumes });
   }
 
   #begin(state: TaskState): void {

@@ -12,12 +12,11 @@ import { plainSpec } from '../engine/plain-spec.ts';
 import { type FakeEngine, fakeEngine } from '../fakes/fake-engine.ts';
 
 /** A driver over an engine in memory; `prepare` hangs until it is told how to end, timers fire only by hand. */
-function driven(): { driver: TaskDriver; wish: (desired: TaskDesired) => void; end: (error: Error | null) => void; told: TaskStatus[]; isGone: () => boolean; timers: (() => void)[]; turn: () => Promise<void> } {
+function driven(engine: FakeEngine = fakeEngine({ clock: { nowMs: () => 1 } })): { driver: TaskDriver; wish: (desired: TaskDesired) => void; end: (error: Error | null) => void; told: TaskStatus[]; isGone: () => boolean; timers: (() => void)[]; turn: () => Promise<void> } {
   const world = new World();
   world.up(deployment({ web: service() }));
   const [assigned] = assignmentOf(world.view, node.nodeId).tasks;
   if (assigned === undefined) throw new Error('no task');
-  const engine = fakeEngine({ clock: { nowMs: () => 1 } });
   const told: TaskStatus[] = [];
   const timers: (() => void)[] = [];
   let memory: TaskMemory = freshMemory;
@@ -68,6 +67,25 @@ describe('a wish that comes while an operation is under way', () => {
     await one.driver.settled();
     expect(one.told.at(-1)).toMatchObject({ state: 'rejected', error: { code: 'ENGINE_PULL_DENIED' } });
   });
+});
+
+test('a container that could only be removed by half is not forgotten until it is removed whole', async () => {
+  let left = 2;
+  const engine = fakeEngine({ clock: { nowMs: () => 1 } });
+  // As the engine shows it to nobody while its removal is under way.
+  const remove = async (): Promise<void> => {
+    left -= 1;
+    if (left > 0) throw new Error('EPERM: operation not permitted, rmdir');
+  };
+  const one = driven({ ...engine, containers: { ...engine.containers, get: () => null, remove } });
+  one.wish('removed');
+  one.end(new Error('aborted'));
+  await one.driver.settled();
+  expect([one.isGone(), one.timers.length]).toEqual([false, 1]);
+  expect(one.told.at(-1)).toMatchObject({ desired: 'removed', error: { code: 'AGENT_STEP_FAILED' } });
+  one.timers[0]?.();
+  await one.driver.settled();
+  expect([one.isGone(), left]).toEqual([true, 0]);
 });
 
 describe('a start by the policy that fails', () => {
