@@ -4,6 +4,7 @@ import { processId, signalProcess } from '../../os/process-handle.ts';
 import { openPty, resizeTerminalOf } from '../../os/pty.ts';
 import type { Pty } from '../../os/pty.ts';
 import { existsQuick, readQuick, removeQuick, writeQuick } from '../../os/quick-files.ts';
+import { rawTerminal } from '../../os/raw-terminal.ts';
 import { closeRootfs, openRootfs, readTextInside } from '../../os/rootfs.ts';
 import { signalNumber, startChild } from '../../os/spawn.ts';
 import type { Child } from '../../os/spawn.ts';
@@ -127,6 +128,8 @@ function pipeSession(argv: readonly string[], files: Files, options: ExecOptions
  */
 function terminalSession(argv: readonly string[], files: Files, options: ExecOptions, filterOf: FilterOf): Session {
   const pty: Pty = openPty();
+  // NOTE: the runtime does that, too, but later: till then what is typed ahead would be echoed here as well, and a Ctrl-D or Ctrl-C be taken for this terminal's.
+  rawTerminal(pty.slaveFd);
   const child = startChild(argv, { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd], environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'xterm' }, detached: true });
   pty.closeSlave();
   let wanted: { readonly columns: number; readonly rows: number } | null = null;
