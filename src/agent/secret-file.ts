@@ -30,7 +30,8 @@ export class SecretFile {
   readonly #dir: string;
   readonly #log: Log;
   readonly #files: MemoryFiles;
-  #saved = '';
+  /** Null: nobody knows. A daemon that was killed between mounting and writing, or removing and unmounting, leaves the mount without the file. */
+  #saved: string | null = null;
 
   private constructor(dir: string, log: Log, files: MemoryFiles) {
     this.#dir = dir;

@@ -85,6 +85,16 @@ describe('the last assignment, with secrets', () => {
     expect(one.mounts()).toBe(0);
   });
 
+  test('a mount without its file, of a daemon that was killed between the two, goes with the first assignment that has no secret', async () => {
+    const one = machine('disk');
+    await (await open(one)).flush();
+    one.files.mount(join(root, 'run', 'secrets'));
+    const memory = await open(one);
+    memory.saveAssignment(assigned(false));
+    await memory.flush();
+    expect(one.mounts()).toBe(0);
+  });
+
   test('where no memory can be mounted is not kept: the next daemon waits for a manager rather than make a container without its secret', async () => {
     const one = machine('disk without mount');
     const memory = await open(one);
