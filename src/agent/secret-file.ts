@@ -1,7 +1,8 @@
 import { AppError } from '../base/app-error.ts';
 import type { Log } from '../base/log.ts';
 import { ensureDir, readTextIfThere, removeFile, writeFileDurable } from '../os/files.ts';
-import { listMounts, mount, mountFlags, unmount } from '../os/mount.ts';
+import { mountMemory } from '../os/memory-dir.ts';
+import { listMounts, unmount } from '../os/mount.ts';
 import { isOnTmpfs } from '../os/quick-files.ts';
 
 /** File systems that are gone with the power; another one in tests. */
@@ -16,7 +17,7 @@ const sizeBytesMax = 64 * 1024 * 1024;
 
 export const memoryFiles: MemoryFiles = {
   isInMemory: isOnTmpfs,
-  mount: (dir) => mount({ source: 'tmpfs', target: dir, type: 'tmpfs', flags: mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec, data: `mode=0700,size=${sizeBytesMax}` }),
+  mount: (dir) => mountMemory(dir, { mode: 0o700, sizeBytesMax }),
   unmount: (dir) => {
     if (listMounts().some((one) => one.target === dir)) unmount(dir);
   },

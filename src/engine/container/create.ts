@@ -3,7 +3,8 @@ import { randomHexId } from '../../base/ids.ts';
 import type { ImageConfig } from '../../model/container.ts';
 import type { ContainerSpec, InjectedFile } from '../../model/container-spec.ts';
 import { removeTree } from '../../os/files.ts';
-import { listMounts, mount, mountFlags } from '../../os/mount.ts';
+import { mountMemory } from '../../os/memory-dir.ts';
+import { listMounts } from '../../os/mount.ts';
 import { isOnTmpfs, makeDirQuick, removeQuick, setOwnerAndMode, writeFresh, writeQuick } from '../../os/quick-files.ts';
 import { anonymousLabel, slotLabel, targetLabel } from '../volume/local-volumes.ts';
 import { destroyRun } from './clear-run.ts';
@@ -135,7 +136,7 @@ function writeFiles(context: EngineContext, entry: Entry, isWanted: (file: Injec
 function ensureSecretsInMemory(context: EngineContext): void {
   const { secretsRoot } = context.layout;
   if (isOnTmpfs(secretsRoot) || listMounts().some((one) => one.target === secretsRoot)) return;
-  mount({ source: 'tmpfs', target: secretsRoot, type: 'tmpfs', flags: mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec, data: `mode=0700,size=${secretsBytesMax}` });
+  mountMemory(secretsRoot, { mode: 0o700, sizeBytesMax: secretsBytesMax });
 }
 
 /** After a reboot the caller brings the secrets again, by creating the container that exists. */
