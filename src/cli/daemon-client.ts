@@ -1,15 +1,11 @@
 import { AppError, isAppError } from '../base/app-error.ts';
+import { rootDirOf, socketPathOf } from '../base/daemon-dirs.ts';
 import { readDockerConfig } from './docker-config.ts';
 import { isServiceEnabled, startDaemon, startService } from '../os/daemon-start.ts';
 import { realClock } from '../os/real-clock.ts';
 import { type ApiClient, createApiClient } from '../wire/http-client.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Where the daemon listens: FLOTILLA_SOCKET, or flotilla.sock in the run directory. */
-export function socketPathOf(env: Env): string {
-  return env['FLOTILLA_SOCKET'] ?? `${env['FLOTILLA_RUN'] ?? '/run/flotilla'}/flotilla.sock`;
-}
 
 /**
  * Whoever has pointed Docker's command at another machine expects the change there: it isn't made here instead. A socket of this machine is
@@ -92,7 +88,7 @@ export function connectOrStart(env: Env): ApiClient {
 async function startOrJoin(client: ApiClient, env: Env): Promise<void> {
   const untilMs = realClock.monotonicMs() + joinMsMax;
   for (;;) {
-    const locked = await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', env });
+    const locked = await startDaemon({ script: daemonScript(process.argv[1] ?? ''), logDir: rootDirOf(env), env });
     if (locked === null) return;
     await realClock.sleep(joinPollMs);
     if (await answers(client)) return;

@@ -1,5 +1,6 @@
 import { AppError } from '../base/app-error.ts';
 import { parseCidr } from '../base/cidr.ts';
+import { rootDirOf, runDirOf, socketPathOf } from '../base/daemon-dirs.ts';
 import { Secret } from '../base/secret.ts';
 import { proxiesOfEnvironment, type ProxySettings, readProxy } from '../engine/image/proxy-rules.ts';
 import { refusedMirrors } from '../engine/image/registry-endpoints.ts';
@@ -26,13 +27,10 @@ export type DaemonConfig = {
 };
 
 export async function readConfig(env: Readonly<Record<string, string | undefined>>): Promise<DaemonConfig> {
-  const rootDir = env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla';
-  const runDir = env['FLOTILLA_RUN'] ?? '/run/flotilla';
   const file = env['FLOTILLA_CONFIG'] ?? '/etc/flotilla/config.json';
   const given = parseConfig(await readTextIfThere(file), file);
   return {
-    rootDir, runDir,
-    socketPath: env['FLOTILLA_SOCKET'] ?? `${runDir}/flotilla.sock`,
+    rootDir: rootDirOf(env), runDir: runDirOf(env), socketPath: socketPathOf(env),
     registries: { ...given.registries, proxies: { ...proxiesOfEnvironment(env), ...given.proxies } },
     addressPools: given.addressPools,
     logLevel: given.logLevel,

@@ -1,4 +1,5 @@
 import { type AppError, isAppError } from '../../base/app-error.ts';
+import { rootDirOf, runDirOf } from '../../base/daemon-dirs.ts';
 import type { NetworkOverlap } from '../../model/progress.ts';
 import { examineMachine } from '../../os/doctor.ts';
 import type { Check } from '../../os/doctor-disk.ts';
@@ -12,7 +13,7 @@ export async function runDoctor(args: readonly string[], context: CliContext): P
   const { client, refusal } = await daemonOf(context);
   const { env } = context;
   const checks = [
-    ...examineMachine({ path: env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', root: env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla', runDir: env['FLOTILLA_RUN'] ?? '/run/flotilla' }),
+    ...examineMachine({ path: env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', root: rootDirOf(env), runDir: runDirOf(env) }),
     ...(client === null ? [] : await subnetChecks(client)),
   ];
   const missing = checks.filter((one) => !one.isOk && one.isRequired);

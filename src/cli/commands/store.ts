@@ -1,4 +1,5 @@
 import { AppError } from '../../base/app-error.ts';
+import { rootDirOf } from '../../base/daemon-dirs.ts';
 import { isErrorCode } from '../../base/error-codes.ts';
 import { run } from '../../os/spawn.ts';
 import type { ApiClient } from '../../wire/http-client.ts';
@@ -22,7 +23,7 @@ export async function runStore(args: readonly string[], context: CliContext): Pr
     command
       .description(`Operate the replicated store\n\n${Object.entries(verbs).map(([verb, text]) => `  ${verb.padEnd(9)} ${text}`).join('\n')}`)
       .argument('<verb>').argument('[args...]')
-      .option('--dir <dir>', 'data directory of a stopped manager', `${context.env['FLOTILLA_ROOT'] ?? '/var/lib/flotilla'}/store`)
+      .option('--dir <dir>', 'data directory of a stopped manager', `${rootDirOf(context.env)}/store`)
       .option('--stopped', 'backup: of the stopped manager in --dir')
       .option('--rejoin', 'recover: put the data aside, to join again under a new id')
       .option('--yes', 'recover: I know that the other managers are lost for good')
