@@ -66,10 +66,7 @@ export async function pullImage(context: PullContext, reference: ImageReference,
 /** Asks the registry for what a tag means now. What it says of the digest is checked against what it sends. */
 export async function pinReference(client: RegistryClient, reference: ImageReference, signal: AbortSignal): Promise<string> {
   if (reference.digest !== undefined) return referenceText(reference);
-  const answer = await client.manifest(reference, reference.tag ?? 'latest', signal);
-  const digest = sha256(answer.body);
-  if (answer.statedDigest.startsWith('sha256:') && answer.statedDigest !== digest) throw mismatch(answer.statedDigest, answer.body);
-  parseManifest(answer.body, answer.contentType, familiarText(reference));
+  const { digest } = await fetchManifest({ client, reference, target: reference.tag ?? 'latest', expected: null, signal });
   return referenceText({ ...reference, digest });
 }
 
@@ -79,12 +76,8 @@ async function resolveManifest(context: PullContext, reference: ImageReference, 
   let target = reference.digest ?? reference.tag ?? 'latest';
   let expected = reference.digest ?? null;
   for (let depth = 0; depth < indexDepthMax; depth += 1) {
-    const answer = await context.client.manifest(reference, target, signal);
-    const digest = sha256(answer.body);
-    if (expected !== null && digest !== expected) throw mismatch(expected, answer.body);
-    if (expected === null && answer.statedDigest.startsWith('sha256:') && answer.statedDigest !== digest) throw mismatch(answer.statedDigest, answer.body);
-    documents.push({ digest, body: answer.body });
-    const manifest = parseManifest(answer.body, answer.contentType, name);
+    const { digest, body, manifest } = await fetchManifest({ client: context.client, reference, target, expected, signal });
+    documents.push({ digest, body });
     if (manifest.kind === 'image') return { manifest, manifestDigest: digest, topDigest: documents[0]?.digest ?? digest, documents };
     const chosen = choosePlatform(manifest.manifests, wanted);
     if (chosen === null) {
@@ -95,6 +88,17 @@ async function resolveManifest(context: PullContext, reference: ImageReference, 
     expected = chosen.digest;
   }
   throw new AppError({ code: 'ENGINE_IMAGE_INVALID', message: `${name} can't be used: its index leads to indexes, ${indexDepthMax} deep` });
+}
+
+type Wanted = { readonly client: RegistryClient; readonly reference: ImageReference; readonly target: string; readonly expected: string | null; readonly signal: AbortSignal };
+
+/** One document, checked against the digest that is expected, or else against what the registry says it is. */
+async function fetchManifest({ client, reference, target, expected, signal }: Wanted): Promise<{ readonly digest: string; readonly body: Buffer; readonly manifest: ReturnType<typeof parseManifest> }> {
+  const { body, contentType, statedDigest } = await client.manifest(reference, target, signal);
+  const digest = sha256(body);
+  const wanted = expected ?? (statedDigest.startsWith('sha256:') ? statedDigest : digest);
+  if (wanted !== digest) throw mismatch(wanted, body);
+  return { digest, body, manifest: parseManifest(body, contentType, familiarText(reference)) };
 }
 
 async function configOf(context: PullContext, reference: ImageReference, config: Descriptor, signal: AbortSignal): Promise<Buffer> {
