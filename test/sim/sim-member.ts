@@ -310,6 +310,9 @@ export class SimMember {
     const queue: { readonly job: StorageJob; readonly done: (error: AppError | null, answer: StorageAnswer) => void }[] = [];
     const { scheduler, random, disk } = this.options;
     let isBusy = false;
+    // The answer of an append that nobody awaits: kept until it is looked for.
+    let kept: (() => void) | null = null;
+    let isUnasked = false;
     const next = (): void => {
       const first = lane.isHeld ? undefined : queue.shift();
       isBusy = first !== undefined;
@@ -333,7 +336,10 @@ export class SimMember {
         }
         disk.crashAfter = null;
         if (fate === 2) return this.crash(`after ${first.job.kind}`);
-        this.#schedule(life, 0, () => first.done(error, answer), false);
+        const finish = (): void => first.done(error, answer);
+        // NOTE: a refusal comes by itself, as it does from the thread.
+        if (isUnasked && first.job.kind === 'append' && error === null) kept = finish;
+        else this.#schedule(life, 0, finish, false);
         return next();
       });
     };
@@ -345,9 +351,20 @@ export class SimMember {
     });
     return {
       submit: (job, done) => {
+        if (job.kind === 'append') isUnasked = !job.isAwaited;
         queue.push({ job, done });
         lane.queued(queue.length);
         if (!isBusy) next();
+      },
+      look: () => {
+        const finish = kept;
+        [kept, isUnasked] = [null, false];
+        finish?.();
+      },
+      expect: () => {
+        const finish = kept;
+        [kept, isUnasked] = [null, false];
+        if (finish !== null) this.#schedule(life, 0, finish, false);
       },
       close: (done) => done(),
     };

@@ -16,6 +16,9 @@ const awakeMsMax = 0.3;
 /** A write that comes so soon after the one before is one of a row. */
 const followsMs = 1;
 
+/** Whether the event loop waits for the answer: it is about to; not before it is asked to (`look`, `expect`); it does. */
+type Waiting = 'due' | 'unasked' | 'begun';
+
 /** The event loop's side of the shared memory. */
 export class BatchDesk {
   readonly #words: Int32Array<SharedArrayBuffer>;
@@ -26,6 +29,7 @@ export class BatchDesk {
   #id = 0;
   /** `done` before the batch that is there now. */
   #doneBefore = 0;
+  #waiting: Waiting = 'begun';
   #isEager = false;
   #isNotified = false;
   #takenMs = -Infinity;
@@ -40,10 +44,11 @@ export class BatchDesk {
   }
 
   /** False: one is there already, or this one is too large. */
-  put(id: number, { batch, isLone, isBehindFrames }: Omit<Extract<StorageJob, { readonly kind: 'append' }>, 'kind'>): boolean {
+  put(id: number, { batch, isLone, isBehindFrames, isAwaited }: Omit<Extract<StorageJob, { readonly kind: 'append' }>, 'kind'>): boolean {
     if (this.#id !== 0 || batch.length > memoryBatchBytes) return false;
     this.#id = id;
-    this.#isEager = isLone && this.#options.isEager && this.#options.monotonicMs() - this.#takenMs < followsMs;
+    this.#waiting = isAwaited ? 'due' : 'unasked';
+    this.#isEager = isLone && isAwaited && this.#options.isEager && this.#options.monotonicMs() - this.#takenMs < followsMs;
     this.#batch.set(batch);
     this.#doneBefore = Atomics.load(this.#words, at.done);
     Atomics.store(this.#words, at.length, batch.length);
@@ -58,6 +63,19 @@ export class BatchDesk {
     return true;
   }
 
+  look(): void {
+    if (this.#id === 0 || this.#waiting !== 'unasked') return;
+    this.#waiting = 'begun';
+    if (this.#isDone) this.#take();
+    else this.#await();
+  }
+
+  expect(): void {
+    if (this.#id === 0 || this.#waiting !== 'unasked') return;
+    this.#waiting = 'begun';
+    queueMicrotask(this.#await);
+  }
+
   wake(): void {
     Atomics.add(this.#words, at.wake, 1);
     Atomics.notify(this.#words, at.wake);
@@ -69,6 +87,9 @@ export class BatchDesk {
 
   readonly #begin = (): void => {
     if (!this.#isNotified) Atomics.notify(this.#words, at.wake);
+    // NOTE: another batch may lie here by now, whose own call of this is to come.
+    if (this.#waiting !== 'due') return;
+    this.#waiting = 'begun';
     if (this.#isEager && this.#patience.begin()) setImmediate(this.#stayAwake);
     else this.#await();
   };

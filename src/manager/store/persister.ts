@@ -25,8 +25,8 @@ export function toLogHardState(hardState: HardState): LogHardState {
   return { term: hardState.term, vote: hardState.vote ?? '', commit: hardState.commit };
 }
 
-/** What becomes durable in one piece; `finish` runs when it, and everything before it, is. */
-type Piece = { readonly items: readonly LogItem[]; readonly bytes: number; readonly entryCount: number; readonly finish: (() => void) | null };
+/** What becomes durable in one piece; `finish` runs when it, and everything before it, is. `isAwaited`: as of an append (StorageJob). */
+type Piece = { readonly items: readonly LogItem[]; readonly bytes: number; readonly entryCount: number; readonly isAwaited: boolean; readonly finish: (() => void) | null };
 
 export type PersisterOptions = {
   readonly runner: JobRunner;
@@ -70,12 +70,12 @@ export class Persister {
     return this.#queue.length;
   }
 
-  addJob(job: PersistJob, finish: () => void): void {
+  addJob(job: PersistJob, isAwaited: boolean, finish: () => void): void {
     const isStateKept = !this.#options.mutations.has('host-hard-state-dropped');
     const hardState = job.hardState === null || !isStateKept ? null : toLogHardState(job.hardState);
     if (!job.mustSync && job.entries.length === 0 && job.snapshot === null) {
       this.#unsaved = hardState ?? this.#unsaved;
-      this.#queue.push({ items: [], bytes: 0, entryCount: 0, finish });
+      this.#queue.push({ items: [], bytes: 0, entryCount: 0, isAwaited, finish });
       return;
     }
     const head: LogItem[] = job.snapshot === null ? [] : [{ kind: 'marker', marker: { index: job.snapshot.index, term: job.snapshot.term, isInstall: true } }];
@@ -89,12 +89,12 @@ export class Persister {
     }
     groups.forEach((entries, at) => {
       const items: LogItem[] = [...(at === 0 ? head : []), ...(entries.length === 0 ? [] : [{ kind: 'entries', entries } as const]), ...(at === groups.length - 1 ? tail : [])];
-      this.#add(items, entries.length, at === groups.length - 1 ? finish : null);
+      this.#add({ items, entryCount: entries.length, isAwaited, finish: at === groups.length - 1 ? finish : null });
     });
   }
 
   addMarker(marker: LogMarker, finish: () => void): void {
-    this.#add([{ kind: 'marker', marker }], 0, finish);
+    this.#add({ items: [{ kind: 'marker', marker }], entryCount: 0, isAwaited: true, finish });
   }
 
   /** Finishes what needs no write. True if anything was finished. */
@@ -109,7 +109,12 @@ export class Persister {
 
   /** `isBehindFrames`: what goes to other members in this round of work leaves first. */
   start(isBehindFrames = false): void {
-    if (this.#isWriting || this.#isStopped || this.#queue.length === 0) return;
+    if (this.#isStopped || this.#queue.length === 0) return;
+    if (this.#isWriting) {
+      // What waits behind a batch waits for it.
+      this.#options.runner.expect();
+      return;
+    }
     const batch: Piece[] = [];
     let bytes = 0;
     for (const piece of this.#queue) {
@@ -129,13 +134,13 @@ export class Persister {
 
   /** Makes durable what is known but not written: the commit index. */
   flush(finish: () => void): void {
-    this.#add(this.#unsaved === null ? [] : [{ kind: 'hardState', hardState: this.#unsaved }], 0, finish);
+    this.#add({ items: this.#unsaved === null ? [] : [{ kind: 'hardState', hardState: this.#unsaved }], entryCount: 0, isAwaited: true, finish });
     this.#unsaved = null;
     this.start();
   }
 
-  #add(items: readonly LogItem[], entryCount: number, finish: (() => void) | null): void {
-    this.#queue.push({ items, bytes: items.reduce((sum, item) => sum + itemBytes(item), 0), entryCount, finish });
+  #add(piece: Omit<Piece, 'bytes'>): void {
+    this.#queue.push({ ...piece, bytes: piece.items.reduce((sum, item) => sum + itemBytes(item), 0) });
   }
 
   #write(batch: readonly Piece[], isBehindFrames: boolean): void {
@@ -143,7 +148,8 @@ export class Persister {
     const { runner, metrics } = this.#options;
     // NOTE: encoded anew for each try, because the bytes move to the writer's thread.
     const entryCount = batch.reduce((sum, piece) => sum + piece.entryCount, 0);
-    runner.submit({ kind: 'append', batch: encodeItems(batch.flatMap((piece) => piece.items)), isLone: entryCount <= 1 && this.#queue.length === 0, isBehindFrames }, (error, answer) => {
+    const isAwaited = batch.some((piece) => piece.isAwaited);
+    runner.submit({ kind: 'append', batch: encodeItems(batch.flatMap((piece) => piece.items)), isLone: entryCount <= 1 && this.#queue.length === 0, isBehindFrames, isAwaited }, (error, answer) => {
       if (this.#isStopped) return;
       if (error !== null) {
         this.#failed(batch, error);

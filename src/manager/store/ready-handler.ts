@@ -123,6 +123,8 @@ export class ReadyHandler {
     this.#isPumping = true;
     this.#hasFrames = false;
     try {
+      // Now that something happened, what is durable here may complete a quorum.
+      this.#host.env.logRunner.look();
       do {
         while (core.hasReady()) this.#handle(core.ready());
         persister.finishReady();
@@ -158,11 +160,18 @@ export class ReadyHandler {
     const isSentEarly = mutations.has('host-sends-before-persist');
     if (isSentEarly) for (const message of job.messagesAfterPersist) this.#host.send(message.to, { kind: 'raft', message });
     if (mutations.has('host-persist-reported-early')) this.#host.core.persisted(job.id);
-    this.#options.persister.addJob(job, () => {
+    this.#options.persister.addJob(job, this.#isAwaited(job), () => {
       if (installing !== null) this.#install(installing);
       if (!isSentEarly) for (const message of job.messagesAfterPersist) this.#host.send(message.to, { kind: 'raft', message });
       this.#host.core.persisted(job.id);
     });
+  }
+
+  /** What a leader of several writes is committed only when one of the others has it too, and that comes as a message: no need to be woken twice. */
+  #isAwaited(job: PersistJob): boolean {
+    const { voters, votersOutgoing } = this.#state.conf;
+    const isOneOfSeveral = Math.max(voters.length, votersOutgoing.length) > 1;
+    return !isOneOfSeveral || this.#softState.role !== 'leader' || job.messagesAfterPersist.length > 0 || job.snapshot !== null;
   }
 
   #changeRole(softState: SoftState): void {

@@ -9,8 +9,11 @@ import type { SegmentReader } from './wal-segment.ts';
 
 /** What is asked of the disk, as plain values, so that it can be asked of another thread. Bytes may be moved there: the asker does not use them again. */
 export type StorageJob =
-  /** `isLone`: one entry at most, and nothing waits behind it; `isBehindFrames`: what goes to other members in this round of work leaves first. */
-  | { readonly kind: 'append'; readonly batch: Uint8Array<ArrayBuffer>; readonly isLone: boolean; readonly isBehindFrames: boolean }
+  /**
+   * `isLone`: one entry at most, and nothing waits behind it; `isBehindFrames`: what goes to other members in this round of work leaves first;
+   * `isAwaited`: false where nothing follows from the answer before something else happens, so the runner may keep it until it is looked for.
+   */
+  | { readonly kind: 'append'; readonly batch: Uint8Array<ArrayBuffer>; readonly isLone: boolean; readonly isBehindFrames: boolean; readonly isAwaited: boolean }
   | { readonly kind: 'compact'; readonly index: number }
   | { readonly kind: 'use-keys'; readonly keys: DataKeys }
   | { readonly kind: 'fill-spare' }
@@ -37,6 +40,10 @@ export type StorageAnswer =
 /** Where jobs run: two threads in production, the simulated disk in a simulation. Jobs of one runner run in order. */
 export type JobRunner = {
   readonly submit: (job: StorageJob, done: (error: AppError | null, answer: StorageAnswer) => void) => void;
+  /** Hands out the answer of an append that was not awaited, if it is there; if not, it is awaited from now on. */
+  readonly look: () => void;
+  /** The append that was not awaited is so from now on; its answer does not come before this returns. */
+  readonly expect: () => void;
   readonly close: (done: () => void) => void;
 };
 

@@ -41,7 +41,7 @@ function main(setup: WorkerSetup): void {
     return true;
   };
   if (setup.memory === null) port.on('message', take);
-  else serveLog({ port, memory: setup.memory, take, append: (batch) => storage.perform({ kind: 'append', batch, isLone: true, isBehindFrames: false }), failed: (id, error) => reply({ kind: 'failed', id, ...fieldsOf(error) }, []) });
+  else serveLog({ port, memory: setup.memory, take, append: (batch) => storage.perform({ kind: 'append', batch, isLone: true, isBehindFrames: false, isAwaited: true }), failed: (id, error) => reply({ kind: 'failed', id, ...fieldsOf(error) }, []) });
 }
 
 type Message = { readonly id: number; readonly job: StorageJob | null };

@@ -53,6 +53,8 @@ export function startWorker(options: Omit<WorkerSetup, 'memory'> & { readonly is
       }
       nextId += 1;
     },
+    look: () => desk?.look(),
+    expect: () => desk?.expect(),
     close: (done) => {
       closed = done;
       if (isEnded) done();

@@ -20,7 +20,7 @@ function setUp(isEager: boolean) {
   return { desk, durable, clock, words, raise, notify: () => Atomics.notify(words, at.done) };
 }
 
-const lone = { batch: Uint8Array.of(1, 2, 3), isLone: true, isBehindFrames: false };
+const lone = { batch: Uint8Array.of(1, 2, 3), isLone: true, isBehindFrames: false, isAwaited: true };
 /** Long enough for promises, for immediates and for what another thread would post. */
 async function settle(): Promise<void> {
   for (let round = 0; round < 10; round += 1) await nextRound();
@@ -56,6 +56,66 @@ describe('a batch on the desk', () => {
     raise(outcomes.durable);
     notify();
     await settle();
+    expect(durable).toEqual([1, 2]);
+  });
+
+  it('that nobody awaits is handed out when it is looked for, and not before', async () => {
+    const { desk, durable, raise, notify } = setUp(false);
+    desk.put(1, { ...lone, isAwaited: false });
+    raise(outcomes.durable);
+    notify();
+    await settle();
+    expect(durable).toEqual([]);
+    desk.look();
+    expect(durable).toEqual([1]);
+    desk.look();
+    expect(durable).toEqual([1]);
+    expect(desk.put(2, lone)).toBe(true);
+  });
+
+  it('that was looked for too early comes by itself', async () => {
+    const { desk, durable, raise, notify } = setUp(false);
+    desk.put(1, { ...lone, isAwaited: false });
+    desk.look();
+    await settle();
+    expect(durable).toEqual([]);
+    raise(outcomes.durable);
+    notify();
+    await settle();
+    expect(durable).toEqual([1]);
+  });
+
+  it('that is expected comes by itself, but not from within the call', async () => {
+    const { desk, durable, raise, notify } = setUp(false);
+    desk.put(1, { ...lone, isAwaited: false });
+    raise(outcomes.durable);
+    desk.expect();
+    expect(durable).toEqual([]);
+    await settle();
+    expect(durable).toEqual([1]);
+    desk.put(2, { ...lone, isAwaited: false });
+    desk.expect();
+    desk.look();
+    await settle();
+    expect(durable).toEqual([1]);
+    raise(outcomes.durable);
+    notify();
+    await settle();
+    expect(durable).toEqual([1, 2]);
+  });
+
+  it('taken before its own microtask ran leaves the next one alone', async () => {
+    const { desk, durable, raise, notify } = setUp(false);
+    desk.put(1, { ...lone, isAwaited: false, isBehindFrames: true });
+    raise(outcomes.durable);
+    desk.look();
+    desk.put(2, { ...lone, isAwaited: false, isBehindFrames: true });
+    await settle();
+    raise(outcomes.durable);
+    notify();
+    await settle();
+    expect(durable).toEqual([1]);
+    desk.look();
     expect(durable).toEqual([1, 2]);
   });
 

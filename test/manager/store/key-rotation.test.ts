@@ -25,6 +25,8 @@ class Thread {
 
   readonly runner: JobRunner = {
     submit: (job, done) => void this.#jobs.push({ job, done: (answer) => done(null, answer) }),
+    look: () => undefined,
+    expect: () => undefined,
     close: (done) => done(),
   };
 
