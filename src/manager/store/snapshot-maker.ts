@@ -23,6 +23,8 @@ export type SnapshotMakerOptions = {
 const sliceBytes = 128 * 1024;
 const retryFullMs = 5000;
 const smallBytes = 1024 * 1024;
+/** What makes a large state due: so many times its own size of log, or so many times the entries that make a small one due. */
+const dearBytesFactor = 4;
 const dearEntriesFactor = 5;
 
 /**
@@ -87,8 +89,8 @@ export class SnapshotMaker {
   maybeStart(): void {
     const { snapshotEntries, snapshotBytes } = this.#host.options.limits;
     if (this.#entriesSince < snapshotEntries && this.#bytesSince < snapshotBytes) return;
-    // NOTE: a large state is written again only when as much log has come, so that busy writers do not pay for it over and over.
-    const isDear = this.#newestBytes > smallBytes && this.#bytesSince < Math.min(this.#newestBytes, snapshotBytes);
+    // NOTE: a large state is written again only when several times as much log has come, so that busy writers do not pay for it over and over.
+    const isDear = this.#newestBytes > smallBytes && this.#bytesSince < Math.min(this.#newestBytes * dearBytesFactor, snapshotBytes);
     if (isDear && this.#entriesSince < snapshotEntries * dearEntriesFactor) return;
     if (this.#host.env.clock.monotonicMs() >= this.#notBeforeMs) this.#start();
   }
