@@ -1,6 +1,7 @@
 import { PersistentMap } from '../../base/persistent-map.ts';
 import type { Change, Entry, Outcome, StoreEvent } from '../../model/entry.ts';
 import type { ObjectKind, StoredObject } from '../../model/objects.ts';
+import { Outcomes } from './outcomes.ts';
 import { emptyView, generationRequests, outcomeOf, type Requests, type View } from './view.ts';
 
 export type Applied = { readonly view: View; readonly events: readonly StoreEvent[]; readonly outcome: Outcome };
@@ -143,7 +144,7 @@ function remember(requests: Requests, requestId: string, outcome: Outcome): Requ
   const sequence = requests.nextSequence;
   const isFirst = sequence > 0 && sequence % generationRequests === 0;
   return {
-    newer: (isFirst ? PersistentMap.empty<Outcome>() : requests.newer).set(requestId, outcome),
+    newer: (isFirst ? Outcomes.from([]) : requests.newer).with(requestId, outcome),
     older: isFirst ? requests.newer : requests.older,
     nextSequence: sequence + 1,
   };

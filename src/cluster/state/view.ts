@@ -1,6 +1,7 @@
 import { PersistentMap } from '../../base/persistent-map.ts';
 import type { Outcome } from '../../model/entry.ts';
 import type { ObjectKind, ObjectOfKind, StoredObject } from '../../model/objects.ts';
+import { Outcomes } from './outcomes.ts';
 
 type Table<Kind extends ObjectKind> = PersistentMap<ObjectOfKind<Kind>>;
 type Index = PersistentMap<PersistentMap<true>>;
@@ -26,12 +27,12 @@ export type View = {
 
 /**
  * Outcomes of the last requests, so that a repeated proposal is answered, not applied again: at least `generationRequests`, at most twice as
- * many. They are forgotten a generation at a time, which costs one update of a map for each request instead of four.
+ * many. They are forgotten a generation at a time.
  */
 export type Requests = {
   /** The generation of the newest request, and the one before it. A request of sequence n is of generation ⌊n / generationRequests⌋. */
-  readonly newer: PersistentMap<Outcome>;
-  readonly older: PersistentMap<Outcome>;
+  readonly newer: Outcomes;
+  readonly older: Outcomes;
   readonly nextSequence: number;
 };
 
@@ -58,7 +59,7 @@ export function emptyView(): View {
       tasksByService: index(), tasksByNode: index(), servicesByProject: index(), networksByProject: index(),
       volumesByProject: index(), secretsByProject: index(), configsByProject: index(),
     },
-    requests: { newer: PersistentMap.empty<Outcome>(), older: PersistentMap.empty<Outcome>(), nextSequence: 0 },
+    requests: { newer: Outcomes.from([]), older: Outcomes.from([]), nextSequence: 0 },
   };
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from '../../base/app-error.ts';
 import { restoreObjects } from '../../cluster/state/apply.ts';
+import { Outcomes } from '../../cluster/state/outcomes.ts';
 import { generationOf, generationRequests } from '../../cluster/state/view.ts';
 import type { View } from '../../cluster/state/view.ts';
 import { objectKinds } from '../../model/objects.ts';
@@ -48,7 +49,8 @@ function* contentLines(view: View): Generator<string> {
   const { newer, older, nextSequence } = view.requests;
   const generation = generationOf(Math.max(0, nextSequence - 1));
   for (const [requests, back] of [[older, 1], [newer, 0]] as const) {
-    for (const [requestId, outcome] of requests) yield `["r",${Math.max(0, generation - back) * generationRequests},${JSON.stringify(requestId)},${JSON.stringify(outcome)}]\n`;
+    // NOTE: in an order that depends on nothing but the ids.
+    for (const [requestId, outcome] of PersistentMap.from(requests)) yield `["r",${Math.max(0, generation - back) * generationRequests},${JSON.stringify(requestId)},${JSON.stringify(outcome)}]\n`;
   }
 }
 
@@ -92,8 +94,8 @@ export class StateDecoder {
     if (this.#rest !== '') throw unreadable('the last line has no end');
     const { timeMs, requestSequence, conf, members, removed, featureLevel } = this.#meta;
     const generation = generationOf(Math.max(0, requestSequence - 1));
-    const requestsOf = (isNewer: boolean): PersistentMap<Outcome> =>
-      PersistentMap.from(this.#requests.filter((one) => (generationOf(one.sequence) === generation) === isNewer).map((one) => [one.requestId, one.outcome] as const));
+    const requestsOf = (isNewer: boolean): Outcomes =>
+      Outcomes.from(this.#requests.filter((one) => (generationOf(one.sequence) === generation) === isNewer).map((one) => [one.requestId, one.outcome] as const));
     const requests = { newer: requestsOf(true), older: requestsOf(false), nextSequence: requestSequence };
     const view: View = { ...restoreObjects(this.#objects), revision: this.#index, timeMs, requests };
     return { view, term: this.#term, conf, members: new Map(members), removed, featureLevel };
