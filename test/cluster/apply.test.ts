@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { applyEntry } from '../../src/cluster/state/apply.ts';
+import { applyEntry, undoEvents } from '../../src/cluster/state/apply.ts';
 import { emptyView, generationRequests, get, outcomeOf, volumesOfProject, type View } from '../../src/cluster/state/view.ts';
 import type { Change, Entry } from '../../src/model/entry.ts';
 import type { VolumeObject } from '../../src/model/objects.ts';
@@ -50,6 +50,16 @@ describe('applying an entry', () => {
     const gone = applyEntry(moved.view, 9, entry('c', 120, { kind: 'remove', objectKind: 'volume', id: 'v', ifVersion: 8 }));
     expect(ids(gone.view, 'blog')).toEqual([]);
     expect(gone.view.indexes.volumesByProject.size).toBe(0);
+  });
+
+  test('can be undone: its events lead back to the tables and indexes of before', () => {
+    const removal: Change = { kind: 'remove', objectKind: 'volume', id: 'v', ifVersion: null };
+    for (const changes of [[put(volume('v', 'blog'), 7)], [removal], [removal, put(volume('v', 'blog'), null), put(volume('w', 'shop'), 0), put(volume('w', 'blog'), null)], []]) {
+      const after = applyEntry(first.view, 8, entry('b', 110, ...changes));
+      const before = undoEvents(after.view, after.events);
+      expect([...before.tables.volume]).toEqual([...first.view.tables.volume]);
+      expect([...before.indexes.volumesByProject].map(([key, of]) => [key, [...of.keys()]])).toEqual([['shop', ['v']]]);
+    }
   });
 
   test('forgets the oldest requests, so that the memory of them is bounded', () => {

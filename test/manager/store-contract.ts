@@ -189,6 +189,19 @@ export function storeContract(name: string, make: () => Promise<ContractStore>):
       expect(await Promise.all(watchers)).toEqual([wanted, wanted]);
     });
 
+    given('gives the same views as those who listened got', async (store) => {
+      const told: Commit[] = [];
+      store.onCommit((commit) => told.push(commit));
+      const from = store.view().revision;
+      await store.propose([put('a', '1'), put('b', '1')]);
+      await store.propose([put('a', '2', 0)]);
+      await store.propose([put('a', '2'), remove('b', null), put('c', '1')]);
+      await store.propose([put('b', '2'), put('b', '3'), remove('c', null)]);
+      const seen: Commit[] = [];
+      for await (const commit of store.watch({ fromRevision: from, signal: AbortSignal.timeout(5_000) })) if (seen.push(commit) === told.length) break;
+      expect(seen.map(factsOf)).toEqual(told.map(factsOf));
+    });
+
     given('ends when it is aborted, and when the store is closed', async (store) => {
       const end = new AbortController();
       const from = store.view().revision;
@@ -265,6 +278,10 @@ function put(id: string, text: string, ifVersion: number | null = null): Change 
 
 function remove(id: string, ifVersion: number | null): Change {
   return { kind: 'remove', objectKind: 'config', id, ifVersion };
+}
+
+function factsOf({ revision, view, events }: Commit): unknown {
+  return [revision, view.revision, view.timeMs, [...view.tables.config], [...view.requests.newer], events];
 }
 
 async function textsOf(store: ClusterStore, fromRevision: number, count: number): Promise<string[]> {

@@ -49,6 +49,16 @@ function writeAll(view: View, options: { readonly revision: number; readonly tim
   return { tables: next.tables, indexes: next.indexes, events };
 }
 
+/** Tables and indexes as they were before these events. */
+export function undoEvents(view: View, events: readonly StoreEvent[]): Pick<View, 'tables' | 'indexes'> {
+  let before: Written = view;
+  for (const event of events.toReversed()) {
+    const { kind, id } = event.object;
+    before = event.kind === 'put' ? write(before, kind, id, event.object, event.previous) : write(before, kind, id, undefined, event.object);
+  }
+  return before;
+}
+
 /** Tables and indexes of objects as they are, version and times included: for loading a snapshot. */
 export function restoreObjects(objects: Iterable<StoredObject>): Pick<View, 'tables' | 'indexes'> {
   const { tables, indexes } = emptyView();

@@ -1,13 +1,22 @@
 import { AppError } from '../../base/app-error.ts';
+import { undoEvents } from '../../cluster/state/apply.ts';
+import type { View } from '../../cluster/state/view.ts';
 import type { Commit } from './store.ts';
 
 /** Each commit kept holds what its changes replaced, so a few that change much count as many: so many events for each commit. */
 const eventsFactor = 4;
 
+/**
+ * What is kept of a commit. NOTE: not its view, which would keep all that later ones have replaced in it; that is much, and the collector would have
+ * to carry it. A view is made again, out of the newest and the events since, for a watcher who begins in the past.
+ */
+type Kept = Pick<View, 'revision' | 'timeMs' | 'requests'> & Pick<Commit, 'events'>;
+
 /** The last commits, for watchers that begin a little in the past, and the watchers themselves. */
 export class WatchLog {
   readonly #commitsMax: number;
-  #commits: Commit[] = [];
+  #commits: Kept[] = [];
+  #newest: View | null = null;
   #events = 0;
   /** Every commit after this revision is held. */
   #floor: number;
@@ -20,8 +29,10 @@ export class WatchLog {
   }
 
   add(commit: Commit): void {
-    this.#commits.push(commit);
-    this.#events += commit.events.length;
+    const { view, events } = commit;
+    this.#commits.push({ revision: commit.revision, timeMs: view.timeMs, requests: view.requests, events });
+    this.#newest = view;
+    this.#events += events.length;
     if (this.#commits.length >= this.#commitsMax * 2 || this.#events >= this.#commitsMax * eventsFactor * 2) this.#drop();
     for (const wake of this.#wakers) wake(commit);
   }
@@ -45,10 +56,24 @@ export class WatchLog {
     for (const wake of this.#wakers) wake(null);
   }
 
+  #after(fromRevision: number): Commit[] {
+    const commits: Commit[] = [];
+    let view = this.#newest;
+    for (let at = this.#commits.length - 1; view !== null; at -= 1) {
+      const kept = this.#commits[at];
+      if (kept === undefined || kept.revision <= fromRevision) break;
+      const { revision, timeMs, requests, events } = kept;
+      view = { ...view, revision, timeMs, requests };
+      commits.push({ revision, view, events });
+      view = { ...view, ...undoEvents(view, events) };
+    }
+    return commits.reverse();
+  }
+
   /** A watcher that does not keep up is ended with MANAGER_REVISION_COMPACTED, rather than held in memory without bound. */
   async *watch(fromRevision: number, signal: AbortSignal): AsyncGenerator<Commit, void, undefined> {
     if (fromRevision < this.#floor) throw compacted(fromRevision, this.#floor);
-    const queue = this.#commits.filter((commit) => commit.revision > fromRevision);
+    const queue = this.#after(fromRevision);
     let isBehind = false;
     let wake: () => void = () => undefined;
     const waker = (commit: Commit | null): void => {
