@@ -85,6 +85,23 @@ export const scenarios: readonly Scenario[] = [
     world.run(20_000);
     return world.value('m2', 'k59') === null ? 'the new member has nothing after 20 s' : null;
   }),
+  told('chunks of a snapshot that were lost together are asked for together', (options) => {
+    const world = new SimWorld(['m1'], options, { snapshotEntries: 20 });
+    world.leader();
+    for (let at = 0; at < 60; at += 1) if (world.write('m1', `k${at}`, 'x'.repeat(2000)) === null) return 'a write failed';
+    // As where the connection for them is only being made: all of the first window.
+    world.network.onChunk = (from, to) => {
+      world.network.cut.add(`${from}>${to}`);
+      world.network.onChunk = null;
+    };
+    world.start('m2');
+    world.call('m1', { kind: 'join', memberId: 'm2', address: 'm2', featureLevel: 1 });
+    world.run(500);
+    if (world.network.onChunk !== null) return 'no chunk was sent';
+    world.heal();
+    world.run(4000);
+    return world.value('m2', 'k59') === null ? 'the new member has nothing after 4 s' : null;
+  }),
   told('a member that joins and does not answer takes no vote', (options) => {
     const world = new SimWorld(['m1'], options);
     world.leader();

@@ -133,7 +133,7 @@ export class SnapshotTransfers {
     const receiving = this.#receiving;
     if (receiving === null || !receiving.isBegun || receiving.isBusy) return;
     if (nowMs - receiving.progressMs > snapshotProgressMs) this.#giveUp(receiving);
-    else if (nowMs - receiving.askedMs >= askAgainMs) this.#ask(receiving, receiving.nextChunk);
+    else if (nowMs - receiving.askedMs >= askAgainMs) this.#askForMissing(receiving);
   }
 
   stopSending(): void {
@@ -214,8 +214,14 @@ export class SnapshotTransfers {
       }
       receiving.isBegun = true;
       if (offer.chunkCount === 0) this.#finish(receiving);
-      else for (let chunk = 0; chunk < Math.min(options.limits.snapshotWindow, offer.chunkCount); chunk += 1) this.#ask(receiving, chunk);
+      else this.#askForMissing(receiving);
     });
+  }
+
+  /** NOTE: all that may be under way: where a connection broke, or was not there yet, they were lost together. */
+  #askForMissing(receiving: Receiving): void {
+    const end = receiving.nextChunk + this.#host.options.limits.snapshotWindow;
+    for (let chunk = receiving.nextChunk; chunk < end; chunk += 1) if (!receiving.held.has(chunk)) this.#ask(receiving, chunk);
   }
 
   #ask(receiving: Receiving, chunk: number): void {
