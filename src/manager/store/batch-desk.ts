@@ -26,12 +26,14 @@ export class BatchDesk {
   readonly #batch: Uint8Array<SharedArrayBuffer>;
   readonly #options: BatchDeskOptions;
   readonly #patience: Patience;
+  readonly #untilNext: Patience;
   #id = 0;
   /** `done` before the batch that is there now. */
   #doneBefore = 0;
   #waiting: Waiting = 'begun';
   #isEager = false;
   #isNotified = false;
+  #isLingering = false;
   #takenMs = -Infinity;
 
   constructor(options: BatchDeskOptions) {
@@ -41,6 +43,7 @@ export class BatchDesk {
     this.#batch = new Uint8Array(memory.batch);
     this.#options = options;
     this.#patience = new Patience({ awakeMsMax, monotonicMs: options.monotonicMs });
+    this.#untilNext = new Patience({ awakeMsMax, monotonicMs: options.monotonicMs });
   }
 
   /** False: one is there already, or this one is too large. */
@@ -48,6 +51,7 @@ export class BatchDesk {
     if (this.#id !== 0 || batch.length > memoryBatchBytes) return false;
     this.#id = id;
     this.#waiting = isAwaited ? 'due' : 'unasked';
+    if (this.#options.isEager) this.#another();
     this.#isEager = isLone && isAwaited && this.#options.isEager && this.#options.monotonicMs() - this.#takenMs < followsMs;
     this.#batch.set(batch);
     this.#doneBefore = Atomics.load(this.#words, at.done);
@@ -123,5 +127,20 @@ export class BatchDesk {
     // A failure comes as a message.
     if (Atomics.load(this.#words, at.outcome) !== outcomes.durable) return;
     this.#options.onDurable(id, { kind: 'appended', segmentId: this.#facts[facts.segmentId] ?? 0, syncMs });
+    this.#isLingering = this.#isEager && this.#id === 0 && this.#untilNext.begin();
+    if (this.#isLingering) setImmediate(this.#linger);
+  }
+
+  /** Whoever was answered may write again at once: rounds of the event loop, in each of which the sockets are read. */
+  readonly #linger = (): void => {
+    if (!this.#isLingering) return;
+    this.#isLingering = this.#untilNext.goOn();
+    if (this.#isLingering) setImmediate(this.#linger);
+  };
+
+  #another(): void {
+    this.#untilNext.took(this.#options.monotonicMs() - this.#takenMs);
+    if (this.#isLingering) this.#untilNext.paid();
+    this.#isLingering = false;
   }
 }

@@ -41,16 +41,29 @@ export class Patience {
     let nowMs = monotonicMs();
     const sliceEndMs = nowMs + sliceMs;
     while (!isOver()) {
-      if (nowMs >= this.#endMs) {
-        this.#pauses = this.#pausesNext;
-        this.#pausesNext = Math.min(pausesMax, this.#pausesNext * 2);
-        return 'vain';
-      }
+      if (this.#isVain(nowMs)) return 'vain';
       if (nowMs >= sliceEndMs) return 'more';
       nowMs = monotonicMs();
     }
-    this.#pausesNext = pausesMin;
+    this.paid();
     return 'over';
+  }
+
+  /** The same where only others can bring what is waited for: true as long as they may have another turn. */
+  goOn(): boolean {
+    return !this.#isVain(this.#options.monotonicMs());
+  }
+
+  #isVain(nowMs: number): boolean {
+    if (nowMs < this.#endMs) return false;
+    this.#pauses = this.#pausesNext;
+    this.#pausesNext = Math.min(pausesMax, this.#pausesNext * 2);
+    return true;
+  }
+
+  /** What was waited for awake came. */
+  paid(): void {
+    this.#pausesNext = pausesMin;
   }
 
   /** At the end of each wait, awake or asleep: how long it was. */

@@ -161,6 +161,26 @@ describe('a batch on the desk', () => {
     desk.put(9, lone);
     expect(Atomics.load(words, at.isEager)).toBe(0);
   });
+
+  it('of a row keeps the event loop awake for the next one, for a moment', async () => {
+    const { desk, durable, clock, raise } = setUp(true);
+    const write = async (id: number): Promise<void> => {
+      desk.put(id, lone);
+      raise(outcomes.durable);
+      while (durable.at(-1) !== id) await nextRound();
+    };
+    const looksAtClock = async (rounds: number): Promise<number> => {
+      const before = clock.ms;
+      for (let round = 0; round < rounds; round += 1) await nextRound();
+      return Math.round((clock.ms - before) / 0.001);
+    };
+    await write(1);
+    expect(await looksAtClock(20)).toBe(0);
+    for (let id = 2; id <= 8; id += 1) await write(id);
+    expect(await looksAtClock(20)).toBeGreaterThanOrEqual(19);
+    expect(await looksAtClock(1000)).toBeLessThan(320);
+    expect(await looksAtClock(20)).toBe(0);
+  });
 });
 
 describe('patience', () => {
@@ -198,6 +218,18 @@ describe('patience', () => {
     expect(wait(Infinity)).toBe('vain');
     expect(slices()).toBeGreaterThanOrEqual(5);
     expect(slices()).toBeLessThanOrEqual(10);
+  });
+
+  it('has an end and rests too where each turn is somebody else\'s', () => {
+    const { patience } = patient();
+    for (let i = 0; i < 5; i += 1) patience.took(0.1);
+    expect(patience.begin()).toBe(true);
+    expect(patience.goOn()).toBe(true);
+    let turns = 0;
+    while (patience.goOn()) turns += 1;
+    expect(turns).toBeLessThan(40);
+    for (let count = 0; count < 4; count += 1) expect(patience.begin()).toBe(false);
+    expect(patience.begin()).toBe(true);
   });
 
   it('rests after time spent in vain, each time twice as long, until it was of use again', () => {
