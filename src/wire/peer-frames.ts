@@ -1,3 +1,5 @@
+import { messageHeadBytes, putMessageHead } from './peer-messages.ts';
+
 /**
  * What members of the store send each other travels as frames: bytes that only the store reads. Three lanes, so that urgent is never behind bulk.
  * A message on a connection is one or more frames, each with its length before it (u32, little endian).
@@ -19,7 +21,7 @@ export const laneLimits: Readonly<Record<PeerLane, { readonly messageBytesMax: n
   bulk: { messageBytesMax: 4 * 1024 * 1024, queuedBytesMax: 8 * 1024 * 1024 },
 };
 
-/** Packs frames into as few messages as the limit allows. A frame above the limit is left out: the other side would hang up. */
+/** Packs frames into as few messages as the limit allows, ready to be written. A frame above the limit is left out: the other side would hang up. */
 export function joinFrames(frames: readonly Uint8Array[], messageBytesMax: number): Uint8Array[] {
   const messages: Uint8Array[] = [];
   let group: Uint8Array[] = [];
@@ -53,11 +55,11 @@ export function splitFrames(message: Uint8Array, take: (frame: Uint8Array) => vo
 }
 
 function pack(frames: readonly Uint8Array[], bytes: number): Uint8Array {
-  const message = new Uint8Array(bytes);
-  const view = new DataView(message.buffer);
-  let at = 0;
+  let at = messageHeadBytes(bytes);
+  const message = Buffer.allocUnsafe(at + bytes);
+  putMessageHead(message, bytes);
   for (const frame of frames) {
-    view.setUint32(at, frame.length, true);
+    message.writeUInt32LE(frame.length, at);
     message.set(frame, at + 4);
     at += 4 + frame.length;
   }

@@ -37,7 +37,8 @@ const backoffMs = { first: 50, most: 2000 };
 /** Beats without an answer: on the other lanes it waits behind what was sent before it. */
 const silentMax: Readonly<Record<PeerLane, number>> = { beat: 4, log: 10, bulk: 15 };
 
-type Outgoing = { socket: WebSocket | null; isOpen: boolean; queued: Uint8Array[]; isFlushPlanned: boolean; retryMs: number; cancelRetry: () => void };
+/** `raw` is the open connection under `socket`, or null. */
+type Outgoing = { socket: WebSocket | null; raw: Socket | null; queued: Uint8Array[]; isFlushPlanned: boolean; retryMs: number; cancelRetry: () => void };
 
 /**
  * Frames between the managers of a cluster, over WebSocket. Every member dials every other, one connection for each lane, and
@@ -116,7 +117,7 @@ class Dialler {
     }
     for (const [member, address] of peers) {
       if (this.#peers.has(member) || address === '') continue;
-      const lanes = new Map(peerLanes.map((lane): [PeerLane, Outgoing] => [lane, { socket: null, isOpen: false, queued: [], isFlushPlanned: false, retryMs: backoffMs.first, cancelRetry: () => undefined }]));
+      const lanes = new Map(peerLanes.map((lane): [PeerLane, Outgoing] => [lane, { socket: null, raw: null, queued: [], isFlushPlanned: false, retryMs: backoffMs.first, cancelRetry: () => undefined }]));
       this.#peers.set(member, { address, lanes });
       for (const lane of ['beat', 'log'] as const) this.#dial(member, lane);
     }
@@ -126,7 +127,7 @@ class Dialler {
     const outgoing = this.#peers.get(member)?.lanes.get(lane);
     if (outgoing === undefined) return;
     if (outgoing.socket === null) this.#dial(member, lane);
-    if (!outgoing.isOpen || (outgoing.socket?.bufferedAmount ?? 0) > laneLimits[lane].queuedBytesMax) return;
+    if (outgoing.raw === null || outgoing.raw.writableLength > laneLimits[lane].queuedBytesMax) return;
     outgoing.queued.push(frame);
     if (outgoing.isFlushPlanned) return;
     outgoing.isFlushPlanned = true;
@@ -135,7 +136,9 @@ class Dialler {
       outgoing.isFlushPlanned = false;
       const frames = outgoing.queued;
       outgoing.queued = [];
-      if (outgoing.isOpen) for (const message of joinFrames(frames, laneLimits[lane].messageBytesMax)) outgoing.socket?.send(message, { binary: true });
+      // NOTE: behind a close nothing may follow.
+      if (outgoing.socket?.readyState !== WebSocket.OPEN) return;
+      for (const message of joinFrames(frames, laneLimits[lane].messageBytesMax)) outgoing.raw?.write(message);
     });
   }
 
@@ -156,24 +159,27 @@ class Dialler {
       ...(security === null ? {} : security.client),
     });
     outgoing.socket = socket;
+    let raw: Socket | null = null;
+    socket.on('upgrade', (response) => {
+      raw = response.socket;
+    });
     socket.on('open', () => {
       // NOTE: a certificate of this cluster is not enough: it must be the member's that was dialled.
-      const raw: unknown = Reflect.get(socket, '_socket');
       if (security !== null && !(raw instanceof TLSSocket && security.memberOf(raw) === member)) {
         this.#options.log.warn('peer.other-member', { dialled: member, address: peer.address });
         socket.terminate();
         return;
       }
-      outgoing.isOpen = true;
+      outgoing.raw = raw;
       endWhenSilent(socket, { clock, everyMs: this.#options.pulseMs ?? pulseMs, silentMax: silentMax[lane] }, true);
       outgoing.retryMs = backoffMs.first;
     });
     socket.on('error', () => undefined);
     socket.on('close', () => {
       if (outgoing.socket !== socket) return;
-      const wasOpen = outgoing.isOpen;
+      const wasOpen = outgoing.raw !== null;
       outgoing.socket = null;
-      outgoing.isOpen = false;
+      outgoing.raw = null;
       outgoing.queued = [];
       if (wasOpen) onLost(member);
       if (lane === 'bulk' || this.#isClosed) return;
@@ -183,10 +189,7 @@ class Dialler {
   }
 }
 
-/**
- * A mask of zeros changes nothing and is not worked on. Masks keep scripts of a browser from feeding a proxy with bytes of their choice
- * (RFC 6455 §10.3); between members there is neither.
- */
+/** The beats that the library sends are masked like the messages: with zeros. */
 function noMask(mask: Buffer): void {
   mask.fill(0);
 }
@@ -195,6 +198,6 @@ function hangUp(outgoing: Outgoing): void {
   outgoing.cancelRetry();
   const { socket } = outgoing;
   outgoing.socket = null;
-  outgoing.isOpen = false;
+  outgoing.raw = null;
   socket?.terminate();
 }
