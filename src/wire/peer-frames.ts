@@ -42,14 +42,13 @@ export function joinFrames(frames: readonly Uint8Array[], messageBytesMax: numbe
 }
 
 /** Hands out each frame; false where the lengths do not add up. */
-export function splitFrames(message: Uint8Array, take: (frame: Uint8Array) => void): boolean {
-  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+export function splitFrames(message: Buffer, take: (frame: Buffer) => void): boolean {
   let at = 0;
   while (at + 4 <= message.length) {
-    const length = view.getUint32(at, true);
-    if (at + 4 + length > message.length) return false;
-    take(message.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
+    const end = at + 4 + message.readUInt32LE(at);
+    if (end > message.length) return false;
+    take(message.subarray(at + 4, end));
+    at = end;
   }
   return at === message.length;
 }

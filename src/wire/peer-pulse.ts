@@ -9,8 +9,9 @@ export type Pulse = { readonly clock: Clock; readonly everyMs: number; /** So ma
  * Ends a connection whose other end is silent. Without it a cut of the network outlives itself: TCP tries again at ever longer
  * intervals, up to two minutes, and what is sent meanwhile waits in the dead connection. Beats are counted, not time: after a stall of the
  * own event loop one beat has passed, however long it was, and the sockets are read before the next.
+ * Beats are heard here; what is answered is to be told of messages.
  */
-export function endWhenSilent(socket: WebSocket, pulse: Pulse, isAsking: boolean): void {
+export function endWhenSilent(socket: WebSocket, pulse: Pulse, isAsking: boolean): () => void {
   let silent = 0;
   let cancel = (): void => undefined;
   const heard = (): void => {
@@ -25,7 +26,8 @@ export function endWhenSilent(socket: WebSocket, pulse: Pulse, isAsking: boolean
     if (isAsking) socket.ping();
     cancel = pulse.clock.after(pulse.everyMs, beat, true);
   };
-  for (const sign of ['ping', 'pong', 'message'] as const) socket.on(sign, heard);
+  for (const sign of ['ping', 'pong'] as const) socket.on(sign, heard);
   socket.on('close', () => cancel());
   beat();
+  return heard;
 }

@@ -5,10 +5,13 @@ import type { AddressInfo, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { PeerFrames, PeerLane } from './peer-frames.ts';
 import { joinFrames, laneLimits, peerLanes, splitFrames } from './peer-frames.ts';
+import type { MessageTakers } from './peer-messages.ts';
+import { messageReader } from './peer-messages.ts';
 import { endWhenSilent, pulseMs } from './peer-pulse.ts';
 
 /** TLS between members: both sides show a certificate, and `memberOf` reads from it who the other is. */
@@ -90,13 +93,32 @@ function acceptOn(server: Server, options: PeerTransportOptions, incoming: Set<W
     door.handleUpgrade(request, socket, head, (connection) => {
       incoming.add(connection);
       // NOTE: twice as patient as who dialled, whose beats these are.
-      endWhenSilent(connection, { clock: options.clock, everyMs: options.pulseMs ?? pulseMs, silentMax: silentMax[lane] * 2 }, false);
-      connection.on('message', (data: Buffer) => {
-        if (!splitFrames(data, (frame) => options.onFrame(from, frame))) connection.terminate();
+      const heard = endWhenSilent(connection, { clock: options.clock, everyMs: options.pulseMs ?? pulseMs, silentMax: silentMax[lane] * 2 }, false);
+      readMessages(connection, socket, {
+        messageBytesMax: laneLimits[lane].messageBytesMax,
+        onMessage: (message) => {
+          heard();
+          return splitFrames(message, (frame) => options.onFrame(from, frame));
+        },
+        onProblem: (error) => options.log.warn('peer.error', { from, lane, error }),
       });
       connection.on('close', () => incoming.delete(connection));
       connection.on('error', (error) => options.log.warn('peer.error', { from, lane, error: error.message }));
     });
+  });
+}
+
+/** Takes the messages out of what the library would read, and leaves it the control frames. */
+function readMessages(connection: WebSocket, socket: Socket, takers: Pick<MessageTakers, 'messageBytesMax' | 'onMessage'> & { readonly onProblem: (problem: string) => void }): void {
+  const [library, ...others] = socket.listeners('data');
+  assert(library !== undefined && others.length === 0, 'the library alone reads a connection that it has just taken');
+  const read = messageReader({ ...takers, onControl: (frame) => void Reflect.apply(library, socket, [frame]) });
+  socket.removeAllListeners('data');
+  socket.on('data', (chunk: Buffer) => {
+    const problem = read(chunk);
+    if (problem === null) return;
+    takers.onProblem(problem.message);
+    connection.close(problem.code);
   });
 }
 
