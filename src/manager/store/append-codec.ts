@@ -1,9 +1,9 @@
 import { AppError } from '../../base/app-error.ts';
+import { assert } from '../../base/assert.ts';
 import type { Append, AppendResponse, Entry, Message } from '../../raft/types.ts';
 import type { Envelope } from './host-messages.ts';
 import { decodeItems, encodeItems } from './log-items.ts';
 import { fromLogEntry, toLogEntry } from './persister.ts';
-import { getWide, putWide, viewOf } from './wal-format.ts';
 
 /**
  * The two messages that every entry causes, as bytes, format 2, little endian; all others are JSON (format 1).
@@ -29,43 +29,50 @@ export function encodeAppend(envelope: Envelope): Uint8Array | null {
   if (from > 255 || to > 255 || cluster > 255) return null;
   const bulk = message.kind === 'append' ? bytesOf(message.entries) : nothing;
   const idsEnd = headBytes + from + to + cluster;
-  const bytes = Buffer.allocUnsafeSlow(idsEnd + bulk.length);
+  const bytes = Buffer.allocUnsafe(idsEnd + bulk.length);
   bytes[0] = appendFormat;
-  bytes[1] = message.kind === 'append' ? kinds.append : kinds.answer;
   bytes[2] = from;
   bytes[3] = to;
   bytes[4] = cluster;
-  const view = viewOf(bytes);
-  const numbers = message.kind === 'append' ? [message.term, message.prevIndex, message.prevTerm, message.commit] : [message.term, message.index, message.hintIndex, message.hintTerm];
-  numbers.forEach((value, at) => putWide(view, 5 + at * 8, value));
-  bytes[37] = message.kind === 'append-response' && message.isReject ? 1 : 0;
+  if (message.kind === 'append') {
+    bytes[1] = kinds.append;
+    putNumbers(bytes, message.term, message.prevIndex, message.prevTerm, message.commit);
+    bytes[37] = 0;
+  } else {
+    bytes[1] = kinds.answer;
+    putNumbers(bytes, message.term, message.index, message.hintIndex, message.hintTerm);
+    bytes[37] = message.isReject ? 1 : 0;
+  }
   bytes.write(message.from, headBytes);
   bytes.write(message.to, headBytes + from);
   bytes.write(message.clusterId, headBytes + from + to);
-  bytes.set(bulk, idsEnd);
+  if (bulk.length > 0) bytes.set(bulk, idsEnd);
   return bytes;
 }
 
 /** Errors: MANAGER_BAD_MESSAGE; MANAGER_WAL_DAMAGED where the entries cannot be read. The core checks the numbers again. */
 export function decodeAppend(frame: Uint8Array): Envelope {
   if (frame.length < headBytes) throw bad('its head is too short');
-  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
-  const [, kind, fromBytes = 0, toBytes = 0, clusterBytes = 0] = bytes;
-  const idsEnd = headBytes + fromBytes + toBytes + clusterBytes;
+  const bytes = Buffer.isBuffer(frame) ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+  const fromEnd = headBytes + (bytes[2] ?? 0);
+  const toEnd = fromEnd + (bytes[3] ?? 0);
+  const idsEnd = toEnd + (bytes[4] ?? 0);
   if (idsEnd > bytes.length) throw bad('its ids are cut off');
-  const from = bytes.toString('utf8', headBytes, headBytes + fromBytes);
-  const to = bytes.toString('utf8', headBytes + fromBytes, headBytes + fromBytes + toBytes);
-  const clusterId = bytes.toString('utf8', headBytes + fromBytes + toBytes, idsEnd);
-  const view = viewOf(bytes);
-  const [term = 0, second = 0, third = 0, fourth = 0] = [5, 13, 21, 29].map((at) => safe(getWide(view, at)));
-  const head = { from, to, term, clusterId };
-  return { from, to, clusterId, message: { kind: 'raft', message: messageOf(kind ?? 0, head, [second, third, fourth], { isReject: bytes[37] === 1, bulk: bytes.subarray(idsEnd) }) } };
+  const from = bytes.toString('utf8', headBytes, fromEnd);
+  const to = bytes.toString('utf8', fromEnd, toEnd);
+  const clusterId = bytes.toString('utf8', toEnd, idsEnd);
+  return { from, to, clusterId, message: { kind: 'raft', message: messageOf(bytes, { from, to, clusterId }, idsEnd) } };
 }
 
-function messageOf(kind: number, head: Pick<Append, 'from' | 'to' | 'term' | 'clusterId'>, numbers: readonly [number, number, number], rest: { readonly isReject: boolean; readonly bulk: Uint8Array }): Message {
-  const [second, third, fourth] = numbers;
-  if (kind === kinds.append) return { kind: 'append', ...head, prevIndex: second, prevTerm: third, commit: fourth, entries: entriesOf(rest.bulk) };
-  if (kind === kinds.answer && rest.bulk.length === 0) return { kind: 'append-response', ...head, index: second, isReject: rest.isReject, hintIndex: third, hintTerm: fourth } satisfies AppendResponse;
+function messageOf(bytes: Buffer, ids: Pick<Append, 'from' | 'to' | 'clusterId'>, idsEnd: number): Message {
+  const { from, to, clusterId } = ids;
+  const term = numberAt(bytes, 5);
+  const second = numberAt(bytes, 13);
+  const third = numberAt(bytes, 21);
+  const fourth = numberAt(bytes, 29);
+  const kind = bytes[1] ?? 0;
+  if (kind === kinds.append) return { kind: 'append', from, to, term, clusterId, prevIndex: second, prevTerm: third, commit: fourth, entries: entriesOf(bytes, idsEnd) };
+  if (kind === kinds.answer && idsEnd === bytes.length) return { kind: 'append-response', from, to, term, clusterId, index: second, isReject: bytes[37] === 1, hintIndex: third, hintTerm: fourth } satisfies AppendResponse;
   throw bad(`kind ${kind}`);
 }
 
@@ -84,17 +91,34 @@ function bytesOf(entries: readonly Entry[]): Uint8Array {
   return bytes;
 }
 
-/** The entries keep one copy of their bytes together, not the message that they came in. */
-function entriesOf(bulk: Uint8Array): Entry[] {
+/** The entries keep the memory that the message came in where that holds little else, or else one copy of their bytes together. */
+function entriesOf(bytes: Buffer, at: number): Entry[] {
   const entries: Entry[] = [];
-  for (const item of bulk.length === 0 ? [] : decodeItems(bulk.slice(), 'shared')) {
+  if (at === bytes.length) return entries;
+  const bulk = new Uint8Array(bytes.buffer, bytes.byteOffset + at, bytes.length - at);
+  const isMostly = bulk.length * 2 >= bytes.buffer.byteLength;
+  for (const item of decodeItems(isMostly ? bulk : bulk.slice(), 'shared')) {
     if (item.kind !== 'entries') throw bad('it carries something else than entries');
     for (const entry of item.entries) entries.push(fromLogEntry(entry));
   }
   return entries;
 }
 
-function safe(value: number): number {
+function putNumbers(bytes: Buffer, term: number, second: number, third: number, fourth: number): void {
+  putNumber(bytes, 5, term);
+  putNumber(bytes, 13, second);
+  putNumber(bytes, 21, third);
+  putNumber(bytes, 29, fourth);
+}
+
+function putNumber(bytes: Buffer, at: number, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) assert(false, `a number of a message is whole, not ${value}`);
+  bytes.writeUInt32LE(value % 0x1_0000_0000, at);
+  bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
+}
+
+function numberAt(bytes: Buffer, at: number): number {
+  const value = bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
   if (!Number.isSafeInteger(value)) throw bad(`a number of ${value}`);
   return value;
 }

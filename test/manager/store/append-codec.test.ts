@@ -65,3 +65,17 @@ test('a message that names another sender inside than outside is not shortened t
   expect(bytes[0]).not.toBe(appendFormat);
   expect(decodeEnvelope(bytes)).toMatchObject({ from: 'first', message: { message: { from: 'someone' } } });
 });
+
+test('entries keep neither a chunk of a connection that holds more than them, nor a copy where it holds little else', () => {
+  const bytes = encodeEnvelope(inEnvelope({ kind: 'append', ...head, prevIndex: 7, prevTerm: 3, commit: 6, entries: [{ index: 8, term: 3, kind: 'normal', data: new Uint8Array(600).fill(7) }] }));
+  const keptBytes = (chunkBytes: number): number => {
+    const chunk = Buffer.alloc(chunkBytes);
+    chunk.set(bytes, 10);
+    const { message } = decodeEnvelope(chunk.subarray(10, 10 + bytes.length));
+    const [entry] = message.kind === 'raft' && message.message.kind === 'append' ? message.message.entries : [];
+    expect(plain(entry?.data)).toEqual(Array(600).fill(7));
+    return entry?.data.buffer.byteLength ?? 0;
+  };
+  expect(keptBytes(65_536)).toBeLessThan(700);
+  expect(keptBytes(bytes.length + 10)).toBe(bytes.length + 10);
+});
