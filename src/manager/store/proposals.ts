@@ -4,6 +4,7 @@ import { limits } from '../../base/limits.ts';
 import { outcomeOf } from '../../cluster/state/view.ts';
 import type { Change, Outcome } from '../../model/entry.ts';
 import type { MemberId } from '../../raft/types.ts';
+import { ChurnMap } from './churn-map.ts';
 import { encodeEntry, entryLevelOf, isFramed, requestIdOf, stampTime } from './entry-codec.ts';
 import type { NodeHost } from './node-types.ts';
 import { diskFullAlarm, logFullAlarm } from './spare.ts';
@@ -36,9 +37,9 @@ export class Proposals {
   #queue: Queued[] = [];
   #isFlushPlanned = false;
   /** In order of their deadlines. */
-  readonly #pending: Map<string, Pending> = new Map();
+  readonly #pending: ChurnMap<string, Pending> = new ChurnMap();
   /** What this leader appended and for whom: an entry of another term at that index means that the proposal is gone. */
-  readonly #byIndex: Map<number, { readonly term: number; readonly requestId: string }> = new Map();
+  readonly #byIndex: ChurnMap<number, { readonly term: number; readonly requestId: string }> = new ChurnMap();
 
   /** Entries between these two were passed on by others, in part; 0: none that they have not heard of. */
   #foreignFirst = 0;
