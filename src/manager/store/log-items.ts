@@ -162,20 +162,24 @@ function appendEntries(entries: LogEntry[], more: readonly LogEntry[]): void {
   }
 }
 
-export type BatchFacts = { readonly maxIndex: number; readonly hardState: LogHardState | undefined; readonly markers: readonly LogMarker[] };
+/** `hardState`: the last one of the batch, as a batch of its own: each batch has one, and what it says is asked for once in a segment. */
+export type BatchFacts = { readonly maxIndex: number; readonly hardState: Uint8Array | undefined; readonly markers: readonly LogMarker[] };
 
 /** The highest entry index in a batch, and its last hard state and markers, without copying entries. */
 export function batchFacts(bytes: Uint8Array): BatchFacts {
   const view = viewOf(bytes);
   let maxIndex = 0;
-  let hardState: LogHardState | undefined;
+  let hardState: Uint8Array | undefined;
   const markers: LogMarker[] = [];
   for (let at = 0; at < bytes.length; ) {
     const tag = view.getUint8(at);
     at += 1;
     if (tag === tags.hardState) {
-      hardState = hardStateAt(bytes, view, at);
-      at += 17 + view.getUint8(at + 16);
+      const end = at + 17 + view.getUint8(at + 16);
+      if (end > bytes.length) throw new RangeError('hard state past the end');
+      // NOTE: the slice of a Buffer would keep all of the batch in memory.
+      hardState = Uint8Array.prototype.slice.call(bytes, at - 1, end);
+      at = end;
     } else if (tag === tags.marker) {
       markers.push(markerAt(view, at));
       at += 17;

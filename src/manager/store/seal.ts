@@ -11,13 +11,17 @@ export type Sealer = {
   /** Nothing is encrypted: what is sealed is what was given. */
   readonly isPlain: boolean;
   readonly overheadBytes: number;
-  readonly seal: (sequence: number, aad: Uint8Array, plain: Uint8Array) => Uint8Array;
+  /** What can be done before the bytes are known. */
+  readonly begin: (sequence: number, aad: Uint8Array) => Seal;
   /** `undefined` where the bytes were not made by this key, sequence and aad. */
   readonly open: (sequence: number, aad: Uint8Array, sealed: Uint8Array) => Uint8Array | undefined;
 };
 
+/** Seals `plain` into `target`, which is longer by the sealer's overhead. It can be called once. */
+export type Seal = (plain: Uint8Array, target: Uint8Array) => void;
+
 const tagBytes = 16;
-const openSealer: Sealer = { isPlain: true, overheadBytes: 0, seal: (_sequence, _aad, plain) => plain, open: (_sequence, _aad, sealed) => sealed };
+const openSealer: Sealer = { isPlain: true, overheadBytes: 0, begin: () => (plain, target) => target.set(plain), open: (_sequence, _aad, sealed) => sealed };
 
 /**
  * AES-256-GCM; the nonce is the file's number and the record's sequence, so it never repeats under a file's key,
@@ -35,10 +39,11 @@ export function fileSealer(options: { readonly keys: DataKeys; readonly keyId: n
   }
   // NOTE: from bytes, Node makes a key object for every record; made once it costs nothing. Its check of what is none is slow, too.
   const key = createSecretKey(Buffer.from(hkdfSync('sha256', createSecretKey(dataKey), options.salt, 'flotilla store file', 32)));
+  // NOTE: kept from record to record; a cipher takes a copy.
+  const nonce = new Uint8Array(12);
+  const view = new DataView(nonce.buffer);
+  view.setUint32(0, options.fileId >>> 0);
   const nonceOf = (sequence: number): Uint8Array => {
-    const nonce = new Uint8Array(12);
-    const view = new DataView(nonce.buffer);
-    view.setUint32(0, options.fileId >>> 0);
     view.setUint32(4, Math.floor(sequence / 0x1_0000_0000));
     view.setUint32(8, sequence >>> 0);
     return nonce;
@@ -46,10 +51,15 @@ export function fileSealer(options: { readonly keys: DataKeys; readonly keyId: n
   return {
     isPlain: false,
     overheadBytes: tagBytes,
-    seal: (sequence, aad, plain) => {
+    begin: (sequence, aad) => {
       const cipher = createCipheriv('aes-256-gcm', key, nonceOf(sequence));
       cipher.setAAD(aad);
-      return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+      return (plain, target) => {
+        target.set(cipher.update(plain));
+        // In this mode nothing comes at the end but the tag.
+        cipher.final();
+        target.set(cipher.getAuthTag(), plain.length);
+      };
     },
     open: (sequence, aad, sealed) => {
       if (sealed.length < tagBytes) return undefined;

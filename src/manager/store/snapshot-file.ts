@@ -231,7 +231,8 @@ export class SnapshotWriter {
   }
 
   #putFrame(sequence: number, content: Uint8Array): void {
-    const sealed = this.#sealer.seal(sequence, this.#aad, content);
+    const sealed = this.#sealer.isPlain ? content : Buffer.allocUnsafeSlow(content.length + this.#sealer.overheadBytes);
+    if (!this.#sealer.isPlain) this.#sealer.begin(sequence, this.#aad)(content, sealed);
     const prefix = new Uint8Array(8);
     viewOf(prefix).setUint32(0, sealed.length, true);
     viewOf(prefix).setUint32(4, crc32(sealed), true);

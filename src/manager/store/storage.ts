@@ -118,7 +118,7 @@ export class Storage {
   perform(job: StorageJob): StorageAnswer {
     switch (job.kind) {
       case 'append':
-        return this.#append(job.batch);
+        return this.append(job.batch);
       case 'compact':
         this.#log().compact(job.index);
         return { kind: 'done' };
@@ -157,18 +157,19 @@ export class Storage {
     }
   }
 
+  /** `batch` may be memory that another thread writes when this has returned: nothing of it is kept. */
+  append(batch: Uint8Array): Extract<StorageAnswer, { readonly kind: 'appended' }> {
+    const wal = this.#log();
+    const startMs = this.#options.monotonicMs();
+    wal.append(batch);
+    return { kind: 'appended', segmentId: wal.segmentId, syncMs: this.#options.monotonicMs() - startMs };
+  }
+
   close(): void {
     this.#closeReader();
     for (const writer of this.#writers.values()) writer.abort();
     this.#writers.clear();
     this.#wal?.close();
-  }
-
-  #append(batch: Uint8Array): StorageAnswer {
-    const wal = this.#log();
-    const startMs = this.#options.monotonicMs();
-    wal.append(batch);
-    return { kind: 'appended', segmentId: wal.segmentId, syncMs: this.#options.monotonicMs() - startMs };
   }
 
   #finish(slot: string, sha256: string | undefined): StorageAnswer {

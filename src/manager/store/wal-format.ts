@@ -98,29 +98,30 @@ export function recordSpanBytes(payloadBytes: number): number {
   return Math.ceil((recordHeaderBytes + payloadBytes + endMark.length) / recordAlignBytes) * recordAlignBytes;
 }
 
-/** The parts to write for one record, and the chain value that the next one carries. */
-export function encodeRecord(record: {
-  readonly seed: number;
-  readonly chain: number;
-  readonly sequence: number;
-  readonly keyId: number;
-  readonly payload: Uint8Array;
-}): { readonly parts: readonly Uint8Array[]; readonly ownCrc: number; readonly spanBytes: number } {
-  const spanBytes = recordSpanBytes(record.payload.length);
-  // NOTE: what stands before the payload and what stands behind it, made in one piece: this runs for every batch.
-  const around = new Uint8Array(spanBytes - record.payload.length);
-  const header = around.subarray(0, recordHeaderBytes);
-  const view = viewOf(header);
-  view.setUint32(0, record.payload.length, true);
-  view.setUint32(4, crc32(record.payload, record.seed), true);
+/** A record to write: its span in the file, and a view over the same bytes. */
+export type RecordRoom = { readonly bytes: Uint8Array; readonly view: DataView };
+
+export function makeRecordRoom(bytes: number): RecordRoom {
+  const made = Buffer.allocUnsafeSlow(bytes);
+  return { bytes: made, view: viewOf(made) };
+}
+
+/** Puts the rest of a record around the payload, which is in its place already: from byte 32 of the room on. Answers the chain value that the next one carries. */
+export function finishRecord(room: RecordRoom, record: { readonly seed: number; readonly chain: number; readonly sequence: number; readonly keyId: number; readonly payloadBytes: number }): number {
+  const { bytes, view } = room;
+  const payloadEnd = recordHeaderBytes + record.payloadBytes;
+  const end = recordSpanBytes(record.payloadBytes);
+  view.setUint32(0, record.payloadBytes, true);
+  view.setUint32(4, crc32(bytes.subarray(recordHeaderBytes, payloadEnd), record.seed), true);
   view.setUint32(8, record.chain, true);
-  view.setUint8(12, 1);
+  view.setUint32(12, 1, true);
   putWide(view, 16, record.sequence);
   view.setUint32(24, record.keyId, true);
-  const ownCrc = crc32(header.subarray(0, 28), record.seed);
+  const ownCrc = crc32(bytes.subarray(0, 28), record.seed);
   view.setUint32(28, ownCrc, true);
-  around.set(endMark, around.length - endMark.length);
-  return { parts: [header, record.payload, around.subarray(recordHeaderBytes)], ownCrc, spanBytes };
+  bytes.fill(0, payloadEnd, end - endMark.length);
+  bytes.set(endMark, end - endMark.length);
+  return ownCrc;
 }
 
 /** The header of a record at byte `at` of a segment; `view` is over the same bytes. `undefined` where it does not verify. */

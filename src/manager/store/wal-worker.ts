@@ -8,7 +8,7 @@ import type { LogMemory } from './log-memory.ts';
 import { Patience } from './patience.ts';
 import { snapshotChunkBytes } from './snapshot-file.ts';
 import { Storage } from './storage.ts';
-import type { StorageAnswer, StorageJob } from './storage.ts';
+import type { StorageJob } from './storage.ts';
 import type { WorkerReply, WorkerSetup } from './worker-runner.ts';
 
 /** The thread that writes the log (or snapshots, or a backup): its calls are synchronous, so nothing that keeps the process busy delays a sync. */
@@ -41,7 +41,7 @@ function main(setup: WorkerSetup): void {
     return true;
   };
   if (setup.memory === null) port.on('message', take);
-  else serveLog({ port, memory: setup.memory, take, append: (batch) => storage.perform({ kind: 'append', batch, isLone: true, isBehindFrames: false, isAwaited: true }), failed: (id, error) => reply({ kind: 'failed', id, ...fieldsOf(error) }, []) });
+  else serveLog({ port, memory: setup.memory, take, storage, failed: (id, error) => reply({ kind: 'failed', id, ...fieldsOf(error) }, []) });
 }
 
 type Message = { readonly id: number; readonly job: StorageJob | null };
@@ -49,7 +49,7 @@ type LogService = {
   readonly port: MessagePort;
   readonly memory: LogMemory;
   readonly take: (message: Message) => boolean;
-  readonly append: (batch: Uint8Array<ArrayBuffer>) => StorageAnswer;
+  readonly storage: Storage;
   readonly failed: (id: number, error: unknown) => void;
 };
 
@@ -71,12 +71,10 @@ function serveLog(service: LogService): void {
       let outcome: number = outcomes.failed;
       patience.took(performance.now() - endMs);
       try {
-        const answer = service.append(bytes.slice(0, Atomics.load(words, at.length)));
-        if (answer.kind === 'appended') {
-          times[facts.syncMs] = answer.syncMs;
-          times[facts.segmentId] = answer.segmentId;
-          outcome = outcomes.durable;
-        }
+        const answer = service.storage.append(bytes.subarray(0, Atomics.load(words, at.length)));
+        times[facts.syncMs] = answer.syncMs;
+        times[facts.segmentId] = answer.segmentId;
+        outcome = outcomes.durable;
       } catch (error) {
         service.failed(id, error);
       }

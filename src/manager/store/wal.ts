@@ -1,12 +1,12 @@
 import { AppError, isAppError } from '../../base/app-error.ts';
 import { assert } from '../../base/assert.ts';
 import type { Disk, DiskFile } from '../../os/disk.ts';
-import { batchFacts, encodeItems } from './log-items.ts';
-import type { BatchFacts, LogHardState, LogMarker } from './log-items.ts';
+import { batchFacts, decodeItems, encodeItems } from './log-items.ts';
+import type { BatchFacts, LogMarker } from './log-items.ts';
 import { fileSealer } from './seal.ts';
 import type { DataKeys, Sealer } from './seal.ts';
-import { encodeRecord, encodeSegmentHeader, recordAad, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
-import type { SegmentHeader } from './wal-format.ts';
+import { encodeSegmentHeader, finishRecord, makeRecordRoom, recordAad, recordHeaderBytes, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
+import type { RecordRoom, SegmentHeader } from './wal-format.ts';
 import { lastNonZero } from './wal-scan.ts';
 import { isSegmentName, readSegment, segmentName } from './wal-segment.ts';
 import type { SegmentReader } from './wal-segment.ts';
@@ -32,6 +32,7 @@ const spareName = 'spare';
 const sparePartName = 'spare.part';
 const urgentName = 'urgent';
 const fillBytes = 1024 * 1024;
+const keptRoomBytes = 64 * 1024;
 /** Never touched, so it costs address space only. */
 const zeros: Uint8Array = new Uint8Array(fillBytes);
 
@@ -47,10 +48,13 @@ export class Wal {
   #nextSegmentId = 1;
   #sequence = 1;
   #chain = 0;
-  #hardState: LogHardState | undefined;
+  /** As a batch of its own. */
+  #hardState: Uint8Array | undefined;
   #markers: LogMarker[] = [];
   /** Set once it is unknown which segment the disk holds as the last one: nothing may be written after that. */
   #failure: AppError | undefined;
+  /** Where records are made; a larger one gets its own room. */
+  readonly #room: RecordRoom = makeRecordRoom(keptRoomBytes);
 
   private constructor(options: WalOptions) {
     this.#options = options;
@@ -153,15 +157,16 @@ export class Wal {
   }
 
   #write(current: Current, batch: Uint8Array): void {
-    const sequence = this.#sequence;
-    const keyId = current.header.keyId;
-    const { sealer } = current;
-    const payload = sealer.isPlain ? batch : sealer.seal(sequence, recordAad(this.#chain, sequence, keyId), batch);
-    const record = encodeRecord({ seed: current.seed, chain: this.#chain, sequence, keyId, payload });
-    current.file.write(current.at, record.parts);
-    current.at += record.spanBytes;
+    const payloadBytes = batch.length + current.sealer.overheadBytes;
+    const spanBytes = recordSpanBytes(payloadBytes);
+    const room = spanBytes <= keptRoomBytes ? this.#room : makeRecordRoom(spanBytes);
+    const seal = current.sealer.begin(this.#sequence, recordAad(this.#chain, this.#sequence, current.header.keyId));
+    seal(batch, room.bytes.subarray(recordHeaderBytes, recordHeaderBytes + payloadBytes));
+    const ownCrc = finishRecord(room, { seed: current.seed, chain: this.#chain, sequence: this.#sequence, keyId: current.header.keyId, payloadBytes });
+    current.file.write(current.at, [room.bytes.subarray(0, spanBytes)]);
+    current.at += spanBytes;
     this.#sequence += 1;
-    this.#chain = record.ownCrc;
+    this.#chain = ownCrc;
   }
 
   /**
@@ -189,7 +194,7 @@ export class Wal {
     try {
       file.write(0, [encodeSegmentHeader(header)]);
       const restated = [
-        ...(this.#hardState === undefined ? [] : [{ kind: 'hardState', hardState: this.#hardState } as const]),
+        ...(this.#hardState === undefined ? [] : decodeItems(this.#hardState)),
         ...this.#markers.map((marker) => ({ kind: 'marker', marker: { ...marker, isInstall: false } }) as const),
       ];
       if (restated.length > 0) this.#write(current, encodeItems(restated));

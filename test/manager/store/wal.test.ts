@@ -38,6 +38,14 @@ function indexes(batches: readonly Uint8Array[]): number[] {
   return replayLog(batches).entries.map((one) => one.index);
 }
 
+function text(one: LogEntry): string {
+  return new TextDecoder().decode(one.data);
+}
+
+function texts(batches: readonly Uint8Array[]): string[] {
+  return replayLog(batches).entries.map(text);
+}
+
 function lastSegment(): string {
   return join(dir, 'log', readdirSync(join(dir, 'log')).filter((name) => name.endsWith('.wal')).sort().at(-1) ?? '');
 }
@@ -71,6 +79,22 @@ describe.each([['plain', plainKeys], ['encrypted', sealed]] as const)('the log o
     expect(indexes(last.batches)[0]).toBeGreaterThan(100);
     expect(replayLog(last.batches).hardState.commit).toBe(309);
     last.wal.close();
+  });
+
+  test('records of any size, one after the other, leave nothing of theirs in the next', () => {
+    const { wal } = Wal.open(options(keys, 1024 * 1024));
+    const sizes = [90_000, 40, 65_400, 65_500, 65_600, 700, 41, 69, 70, 71, 72, 73, 100_000, 50];
+    sizes.forEach((bytes, at) => append(wal, at + 1, at + 1, bytes));
+    wal.close();
+    const bytes = readFileSync(lastSegment());
+    for (const { at, end } of records(bytes)) {
+      const payloadEnd = at + 32 + bytes.readUInt32LE(at);
+      expect(bytes.subarray(payloadEnd, end - 8).every((byte) => byte === 0)).toBe(true);
+      expect(bytes.subarray(end - 8, end).toString('hex')).toBe('f107111ae00ded5e');
+    }
+    const again = Wal.open(options(keys, 1024 * 1024));
+    expect(texts(again.batches)).toEqual(sizes.map((size, at) => text(entry(at + 1, size))));
+    again.wal.close();
   });
 
   test('a file cut at every byte of its last record loses that record at most', () => {
