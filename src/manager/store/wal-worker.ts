@@ -82,6 +82,8 @@ function serveLog(service: LogService): void {
       Atomics.add(words, at.done, 1);
       Atomics.notify(words, at.done);
       endMs = performance.now();
+      // NOTE: only in time that is spent awake: before it falls asleep this thread may hold the processor that the event loop is woken on.
+      if (outcome === outcomes.durable && Atomics.load(words, at.isEager) === 1) service.storage.prepareAppend();
       continue;
     }
     const received: { readonly message: Message } | undefined = receiveMessageOnPort(service.port);

@@ -4,7 +4,7 @@ import type { Disk, DiskFile } from '../../os/disk.ts';
 import { batchFacts, decodeItems, encodeItems } from './log-items.ts';
 import type { BatchFacts, LogMarker } from './log-items.ts';
 import { fileSealer } from './seal.ts';
-import type { DataKeys, Sealer } from './seal.ts';
+import type { DataKeys, Seal, Sealer } from './seal.ts';
 import { encodeSegmentHeader, finishRecord, makeRecordRoom, recordAad, recordHeaderBytes, recordSpanBytes, segmentHeaderBytes, segmentSeed } from './wal-format.ts';
 import type { RecordRoom, SegmentHeader } from './wal-format.ts';
 import { lastNonZero } from './wal-scan.ts';
@@ -55,6 +55,7 @@ export class Wal {
   #failure: AppError | undefined;
   /** Where records are made; a larger one gets its own room. */
   readonly #room: RecordRoom = makeRecordRoom(keptRoomBytes);
+  #begun: { readonly sealer: Sealer; readonly sequence: number; readonly chain: number; readonly seal: Seal } | undefined;
 
   private constructor(options: WalOptions) {
     this.#options = options;
@@ -143,6 +144,12 @@ export class Wal {
     this.#current = undefined;
   }
 
+  /** Does now what the next append can't do without, so that it takes less time. */
+  prepare(): void {
+    const current = this.#current;
+    if (current !== undefined && this.#begun === undefined) this.#begun = { sealer: current.sealer, sequence: this.#sequence, chain: this.#chain, seal: this.#beginSeal(current) };
+  }
+
   #open(): Current {
     if (this.#failure !== undefined) throw this.#failure;
     assert(this.#current !== undefined, 'the log is open');
@@ -160,13 +167,23 @@ export class Wal {
     const payloadBytes = batch.length + current.sealer.overheadBytes;
     const spanBytes = recordSpanBytes(payloadBytes);
     const room = spanBytes <= keptRoomBytes ? this.#room : makeRecordRoom(spanBytes);
-    const seal = current.sealer.begin(this.#sequence, recordAad(this.#chain, this.#sequence, current.header.keyId));
-    seal(batch, room.bytes.subarray(recordHeaderBytes, recordHeaderBytes + payloadBytes));
+    this.#sealFor(current)(batch, room.bytes.subarray(recordHeaderBytes, recordHeaderBytes + payloadBytes));
     const ownCrc = finishRecord(room, { seed: current.seed, chain: this.#chain, sequence: this.#sequence, keyId: current.header.keyId, payloadBytes });
     current.file.write(current.at, [room.bytes.subarray(0, spanBytes)]);
     current.at += spanBytes;
     this.#sequence += 1;
     this.#chain = ownCrc;
+  }
+
+  /** What was begun for another record is dropped unused. */
+  #sealFor(current: Current): Seal {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    return begun !== undefined && begun.sealer === current.sealer && begun.sequence === this.#sequence && begun.chain === this.#chain ? begun.seal : this.#beginSeal(current);
+  }
+
+  #beginSeal({ sealer, header }: Current): Seal {
+    return sealer.begin(this.#sequence, recordAad(this.#chain, this.#sequence, header.keyId));
   }
 
   /**

@@ -81,6 +81,21 @@ describe.each([['plain', plainKeys], ['encrypted', sealed]] as const)('the log o
     last.wal.close();
   });
 
+  test('what was prepared for an append is of use to that one only: also when a new segment or another key comes between', () => {
+    const opened = Wal.open(options(keys, 16 * 1024));
+    const other: DataKeys = { currentId: 2, keys: new Map([...keys.keys, [2, new Uint8Array(32).fill(9)]]) };
+    for (let index = 1; index <= 200; index += 1) {
+      if (index % 3 !== 0) opened.wal.prepare();
+      if (index % 50 === 0) opened.wal.useKeys(index % 100 === 0 ? keys : other);
+      append(opened.wal, index, index, 40 + (index % 7) * 300);
+    }
+    opened.wal.prepare();
+    opened.wal.close();
+    const again = Wal.open(options(other, 16 * 1024));
+    expect(texts(again.batches)).toEqual(Array.from({ length: 200 }, (_, at) => text(entry(at + 1, 40 + ((at + 1) % 7) * 300))));
+    again.wal.close();
+  });
+
   test('records of any size, one after the other, leave nothing of theirs in the next', () => {
     const { wal } = Wal.open(options(keys, 1024 * 1024));
     const sizes = [90_000, 40, 65_400, 65_500, 65_600, 700, 41, 69, 70, 71, 72, 73, 100_000, 50];
