@@ -23,17 +23,15 @@ export function encodeAppend(envelope: Envelope): Uint8Array | null {
   const { message } = envelope.message;
   if (message.kind !== 'append' && message.kind !== 'append-response') return null;
   if (message.from !== envelope.from || message.to !== envelope.to || message.clusterId !== envelope.clusterId) return null;
-  const from = Buffer.byteLength(message.from);
-  const to = Buffer.byteLength(message.to);
-  const cluster = Buffer.byteLength(message.clusterId);
-  if (from > 255 || to > 255 || cluster > 255) return null;
+  const ids = idBytesOf(message);
+  if (ids === null) return null;
   const bulk = message.kind === 'append' ? bytesOf(message.entries) : nothing;
-  const idsEnd = headBytes + from + to + cluster;
+  const idsEnd = headBytes + ids.bytes.length;
   const bytes = Buffer.allocUnsafe(idsEnd + bulk.length);
   bytes[0] = appendFormat;
-  bytes[2] = from;
-  bytes[3] = to;
-  bytes[4] = cluster;
+  bytes[2] = ids.lengths[0];
+  bytes[3] = ids.lengths[1];
+  bytes[4] = ids.lengths[2];
   if (message.kind === 'append') {
     bytes[1] = kinds.append;
     putNumbers(bytes, message.term, message.prevIndex, message.prevTerm, message.commit);
@@ -43,9 +41,7 @@ export function encodeAppend(envelope: Envelope): Uint8Array | null {
     putNumbers(bytes, message.term, message.index, message.hintIndex, message.hintTerm);
     bytes[37] = message.isReject ? 1 : 0;
   }
-  bytes.write(message.from, headBytes);
-  bytes.write(message.to, headBytes + from);
-  bytes.write(message.clusterId, headBytes + from + to);
+  bytes.set(ids.bytes, headBytes);
   if (bulk.length > 0) bytes.set(bulk, idsEnd);
   return bytes;
 }
@@ -54,17 +50,56 @@ export function encodeAppend(envelope: Envelope): Uint8Array | null {
 export function decodeAppend(frame: Uint8Array): Envelope {
   if (frame.length < headBytes) throw bad('its head is too short');
   const bytes = Buffer.isBuffer(frame) ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
-  const fromEnd = headBytes + (bytes[2] ?? 0);
-  const toEnd = fromEnd + (bytes[3] ?? 0);
-  const idsEnd = toEnd + (bytes[4] ?? 0);
-  if (idsEnd > bytes.length) throw bad('its ids are cut off');
-  const from = bytes.toString('utf8', headBytes, fromEnd);
-  const to = bytes.toString('utf8', fromEnd, toEnd);
-  const clusterId = bytes.toString('utf8', toEnd, idsEnd);
-  return { from, to, clusterId, message: { kind: 'raft', message: messageOf(bytes, { from, to, clusterId }, idsEnd) } };
+  const ids = idsOf(bytes);
+  const { from, to, clusterId } = ids;
+  return { from, to, clusterId, message: { kind: 'raft', message: messageOf(bytes, ids, headBytes + ids.bytes.length) } };
 }
 
-function messageOf(bytes: Buffer, ids: Pick<Append, 'from' | 'to' | 'clusterId'>, idsEnd: number): Message {
+type Names = Pick<Append, 'from' | 'to' | 'clusterId'>;
+type Ids = Names & { readonly lengths: readonly [number, number, number]; readonly bytes: Uint8Array };
+
+/** The ids of the last messages, by receiver and by place: the same come again and again, and are made from text, or read as text, once. */
+const written: Map<string, Ids> = new Map();
+const read: Ids[] = [];
+const knownMax = 16;
+let readCount = 0;
+
+/** Null where one is too long. */
+function idBytesOf({ from, to, clusterId }: Names): Ids | null {
+  const known = written.get(to);
+  if (known?.from === from && known.clusterId === clusterId) return known;
+  const lengths = [Buffer.byteLength(from), Buffer.byteLength(to), Buffer.byteLength(clusterId)] as const;
+  if (lengths.some((length) => length > 255)) return null;
+  const ids = { from, to, clusterId, lengths, bytes: Buffer.concat([from, to, clusterId].map((id) => Buffer.from(id))) };
+  if (written.size >= knownMax) written.clear();
+  written.set(to, ids);
+  return ids;
+}
+
+function idsOf(bytes: Buffer): Ids {
+  for (const known of read) if (isSameIds(known, bytes)) return known;
+  const lengths = [bytes[2] ?? 0, bytes[3] ?? 0, bytes[4] ?? 0] as const;
+  const fromEnd = headBytes + lengths[0];
+  const toEnd = fromEnd + lengths[1];
+  const idsEnd = toEnd + lengths[2];
+  if (idsEnd > bytes.length) throw bad('its ids are cut off');
+  const ids = {
+    from: bytes.toString('utf8', headBytes, fromEnd), to: bytes.toString('utf8', fromEnd, toEnd), clusterId: bytes.toString('utf8', toEnd, idsEnd),
+    lengths, bytes: new Uint8Array(bytes.subarray(headBytes, idsEnd)),
+  };
+  read[readCount % knownMax] = ids;
+  readCount += 1;
+  return ids;
+}
+
+function isSameIds(known: Ids, bytes: Buffer): boolean {
+  const { lengths, bytes: ids } = known;
+  if (bytes[2] !== lengths[0] || bytes[3] !== lengths[1] || bytes[4] !== lengths[2] || headBytes + ids.length > bytes.length) return false;
+  for (let at = 0; at < ids.length; at += 1) if (ids[at] !== bytes[headBytes + at]) return false;
+  return true;
+}
+
+function messageOf(bytes: Buffer, ids: Names, idsEnd: number): Message {
   const { from, to, clusterId } = ids;
   const term = numberAt(bytes, 5);
   const second = numberAt(bytes, 13);

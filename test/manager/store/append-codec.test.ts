@@ -79,3 +79,15 @@ test('entries keep neither a chunk of a connection that holds more than them, no
   expect(keptBytes(65_536)).toBeLessThan(700);
   expect(keptBytes(bytes.length + 10)).toBe(bytes.length + 10);
 });
+
+test('ids that were read before are never taken for others, however alike', () => {
+  const names = ['a', 'b', 'ab', 'ba', 'aab', 'ä', 'äa', ''];
+  const all = names.flatMap((from) => names.flatMap((to) => names.map((clusterId) => ({ from, to, clusterId }))));
+  for (const ids of [...all, ...all.toReversed()]) {
+    const message: Message = { kind: 'append-response', ...ids, term: 3, index: 4, isReject: false, hintIndex: 0, hintTerm: 0 };
+    expect(decodeEnvelope(encodeEnvelope(inEnvelope(message)))).toEqual(inEnvelope(message));
+  }
+  const long: Message = { kind: 'append-response', ...head, to: 'x'.repeat(256), index: 4, isReject: false, hintIndex: 0, hintTerm: 0 };
+  expect(encodeEnvelope(inEnvelope(long))[0]).not.toBe(appendFormat);
+  expect(decodeEnvelope(encodeEnvelope(inEnvelope(long)))).toEqual(inEnvelope(long));
+});
