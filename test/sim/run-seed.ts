@@ -160,8 +160,9 @@ class Run {
     const answered = new Set<string>();
     for (let round = 0; this.#scheduler.nowMs < deadline; round += 1) {
       this.#advance(Math.min(deadline, troubleMs + (round + 1) * 250));
-      if (this.#nemesis.replaceDamaged()) continue;
+      // NOTE: first, because a damaged one can only be replaced where the others are enough to lead.
       for (const member of this.#cluster.members) if (member.state === 'down') member.start();
+      if (this.#nemesis.replaceDamaged()) continue;
       const expected = this.#expectedMembers();
       if (expected === null) continue;
       for (const member of expected) if (!answered.has(member.id)) this.#clients.probe(member, (isOk) => isOk && answered.add(member.id));
