@@ -97,7 +97,7 @@ export function decodeItems(bytes: Uint8Array, data: 'copied' | 'shared' = 'copi
             index: getWide(view, at),
             term: getWide(view, at + 8),
             kind: view.getUint8(at + 16),
-            data: data === 'copied' ? bytes.slice(at + entryHeadBytes, at + entryHeadBytes + length) : bytes.subarray(at + entryHeadBytes, at + entryHeadBytes + length),
+            data: data === 'copied' ? new Uint8Array(bytes.subarray(at + entryHeadBytes, at + entryHeadBytes + length)) : bytes.subarray(at + entryHeadBytes, at + entryHeadBytes + length),
           });
           at += entryHeadBytes + length;
         }

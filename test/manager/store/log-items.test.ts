@@ -32,3 +32,14 @@ test('a batch cut anywhere is refused, or ends at an item', () => {
     }
   }
 });
+
+test('the data of entries keep nothing else in memory, from a Buffer too', () => {
+  const data = new Uint8Array(20).fill(7);
+  const bytes = encodeItems([{ kind: 'entries', entries: [{ index: 1, term: 1, kind: 0, data }] }]);
+  for (const read of [bytes, Buffer.from(bytes)]) {
+    const [first] = decodeItems(read);
+    const own = first?.kind === 'entries' ? first.entries[0]?.data : undefined;
+    expect(own).toEqual(data);
+    expect(own?.buffer.byteLength).toBe(data.length);
+  }
+});
