@@ -149,18 +149,20 @@ class Dialler {
     const outgoing = this.#peers.get(member)?.lanes.get(lane);
     if (outgoing === undefined) return;
     if (outgoing.socket === null) this.#dial(member, lane);
-    if (outgoing.raw === null || outgoing.raw.writableLength > laneLimits[lane].queuedBytesMax) return;
+    const waitingBytes = outgoing.raw?.writableLength ?? outgoing.queued.reduce((sum, one) => sum + one.length, frame.length);
+    if (waitingBytes > laneLimits[lane].queuedBytesMax) return;
+    if (outgoing.raw === null) {
+      // NOTE: this lane is dialled by what is sent on it first, which waits; on the others what counts is said again.
+      if (lane === 'bulk') outgoing.queued.push(frame);
+      return;
+    }
     outgoing.queued.push(frame);
     if (outgoing.isFlushPlanned) return;
     outgoing.isFlushPlanned = true;
     // All frames of one round of work leave together.
     queueMicrotask(() => {
       outgoing.isFlushPlanned = false;
-      const frames = outgoing.queued;
-      outgoing.queued = [];
-      // NOTE: behind a close nothing may follow.
-      if (outgoing.socket?.readyState !== WebSocket.OPEN) return;
-      for (const message of joinFrames(frames, laneLimits[lane].messageBytesMax)) outgoing.raw?.write(message);
+      flush(outgoing, lane);
     });
   }
 
@@ -195,6 +197,7 @@ class Dialler {
       outgoing.raw = raw;
       endWhenSilent(socket, { clock, everyMs: this.#options.pulseMs ?? pulseMs, silentMax: silentMax[lane] }, true);
       outgoing.retryMs = backoffMs.first;
+      flush(outgoing, lane);
     });
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -209,6 +212,14 @@ class Dialler {
       outgoing.retryMs = Math.min(backoffMs.most, outgoing.retryMs * 2);
     });
   }
+}
+
+function flush(outgoing: Outgoing, lane: PeerLane): void {
+  const frames = outgoing.queued;
+  outgoing.queued = [];
+  // NOTE: behind a close nothing may follow.
+  if (outgoing.socket?.readyState !== WebSocket.OPEN) return;
+  for (const message of joinFrames(frames, laneLimits[lane].messageBytesMax)) outgoing.raw?.write(message);
 }
 
 /** The beats that the library sends are masked like the messages: with zeros. */

@@ -141,3 +141,13 @@ test('one who breaks the rules is told of and loses the connection, others go on
     expect(got.length).toBeGreaterThan(0);
   }, { timeout: 10_000, interval: 20 });
 });
+
+test('what is sent first on the lane for bulk waits for its connection, up to a bound', async () => {
+  const got: Buffer[] = [];
+  const b = await member('b', got);
+  const a = await member('a', []);
+  a.setPeers(new Map([['b', `127.0.0.1:${b.port}`]]));
+  const third = Math.floor(laneLimits.bulk.queuedBytesMax / 3);
+  for (const size of [5, third, third, third, 6]) a.send('b', 'bulk', frameOf(size));
+  await vi.waitFor(() => expect(got.map((one) => one.length)).toEqual([5, third, third, 6]), { timeout: 10_000, interval: 20 });
+});
