@@ -29,6 +29,9 @@ export class SimNetwork {
   readonly #receivers: Map<string, (envelope: Envelope) => void> = new Map();
   readonly #lost: Map<string, (other: string) => void> = new Map();
   sentCount = 0;
+  /** So long a chunk of a snapshot takes on the one slow link there is, on which they come one after the other. */
+  chunkMs = 0;
+  #linkFreeMs = 0;
   /** Who looks for the moment within the transfer of a snapshot. */
   onChunk: ((from: string, to: string) => void) | null = null;
 
@@ -68,9 +71,16 @@ export class SimNetwork {
     if (envelope.message.kind === 'raft' && random.float() < faults.repeatRate) this.#deliver(sent);
   }
 
+  /** The slow link stands still. */
+  pauseLink(ms: number): void {
+    this.#linkFreeMs = Math.max(this.#linkFreeMs, this.#scheduler.nowMs) + ms;
+  }
+
   #deliver(envelope: Envelope): void {
     const { faults } = this;
-    const delayMs = this.#random.float() < faults.slowRate ? randomBelow(this.#random, faults.slowMs) : 0.05 + this.#random.float() * faults.delayMs;
+    const isOnSlowLink = this.chunkMs > 0 && envelope.message.kind === 'snapshot-chunk';
+    if (isOnSlowLink) this.pauseLink(this.chunkMs);
+    const delayMs = isOnSlowLink ? this.#linkFreeMs - this.#scheduler.nowMs : this.#random.float() < faults.slowRate ? randomBelow(this.#random, faults.slowMs) : 0.05 + this.#random.float() * faults.delayMs;
     this.#scheduler.after(delayMs, () => {
       if (!this.cut.has(`${envelope.from}>${envelope.to}`)) this.#receivers.get(envelope.to)?.(envelope);
     });
