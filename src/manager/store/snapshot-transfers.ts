@@ -24,7 +24,8 @@ type Receiving = {
   isBusy: boolean;
   isBegun: boolean;
   progressMs: number;
-  askedMs: number;
+  /** When a chunk was last asked for, or arrived. */
+  quietSinceMs: number;
 };
 
 const askAgainMs = 1000;
@@ -133,7 +134,7 @@ export class SnapshotTransfers {
     const receiving = this.#receiving;
     if (receiving === null || !receiving.isBegun || receiving.isBusy) return;
     if (nowMs - receiving.progressMs > snapshotProgressMs) this.#giveUp(receiving);
-    else if (nowMs - receiving.askedMs >= askAgainMs) this.#askForMissing(receiving);
+    else if (nowMs - receiving.quietSinceMs >= askAgainMs) this.#askForMissing(receiving);
   }
 
   stopSending(): void {
@@ -203,7 +204,7 @@ export class SnapshotTransfers {
       this.#host.send(from, { kind: 'snapshot-end', index, term, isInstalled: false });
       return;
     }
-    const receiving: Receiving = { from, offer, decoder, held: new Map(), nextChunk: 0, isBusy: false, isBegun: false, progressMs: nowMs, askedMs: nowMs };
+    const receiving: Receiving = { from, offer, decoder, held: new Map(), nextChunk: 0, isBusy: false, isBegun: false, progressMs: nowMs, quietSinceMs: nowMs };
     this.#receiving = receiving;
     const head = { clusterId: options.clusterId, index, term, meta: offer.meta };
     env.bulkRunner.submit({ kind: 'snapshot-begin', slot: 'receive', head }, (error) => {
@@ -227,7 +228,7 @@ export class SnapshotTransfers {
   #ask(receiving: Receiving, chunk: number): void {
     if (chunk >= receiving.offer.chunkCount) return;
     const { index, term } = receiving.offer.message.meta;
-    receiving.askedMs = this.#host.env.clock.monotonicMs();
+    receiving.quietSinceMs = this.#host.env.clock.monotonicMs();
     this.#host.send(receiving.from, { kind: 'snapshot-want', index, term, chunk });
   }
 
@@ -236,7 +237,10 @@ export class SnapshotTransfers {
     if (receiving === null || receiving.from !== from || !receiving.isBegun) return;
     const { index, term } = receiving.offer.message.meta;
     const { snapshotWindow } = this.#host.options.limits;
-    if (message.index !== index || message.term !== term || message.chunk < receiving.nextChunk || message.chunk >= receiving.nextChunk + snapshotWindow) return;
+    if (message.index !== index || message.term !== term) return;
+    // NOTE: one that came before, too. Where a slow link is not known to be busy, asking again makes it slower still.
+    receiving.quietSinceMs = this.#host.env.clock.monotonicMs();
+    if (message.chunk < receiving.nextChunk || message.chunk >= receiving.nextChunk + snapshotWindow) return;
     if (!receiving.held.has(message.chunk)) receiving.held.set(message.chunk, message.content);
     this.#writeHeld(receiving);
   }
