@@ -143,12 +143,13 @@ export class Persister {
     this.#queue.push({ ...piece, bytes: piece.items.reduce((sum, item) => sum + itemBytes(item), 0) });
   }
 
-  #write(batch: readonly Piece[], isBehindFrames: boolean): void {
+  /** `isAgain`: the answers of others, with which it would be looked for, have come meanwhile. */
+  #write(batch: readonly Piece[], isBehindFrames: boolean, isAgain = false): void {
     this.#isWriting = true;
     const { runner, metrics } = this.#options;
     // NOTE: encoded anew for each try, because the bytes move to the writer's thread.
     const entryCount = batch.reduce((sum, piece) => sum + piece.entryCount, 0);
-    const isAwaited = batch.some((piece) => piece.isAwaited);
+    const isAwaited = isAgain || batch.some((piece) => piece.isAwaited);
     runner.submit({ kind: 'append', batch: encodeItems(batch.flatMap((piece) => piece.items)), isLone: entryCount <= 1 && this.#queue.length === 0, isBehindFrames, isAwaited }, (error, answer) => {
       if (this.#isStopped) return;
       if (error !== null) {
@@ -177,7 +178,7 @@ export class Persister {
     }
     this.#options.onFull(true);
     this.#options.clock.after(retryFullMs, () => {
-      if (!this.#isStopped) this.#write(batch, false);
+      if (!this.#isStopped) this.#write(batch, false, true);
     }, true);
   }
 }

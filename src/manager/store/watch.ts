@@ -63,9 +63,10 @@ export class WatchLog {
       const kept = this.#commits[at];
       if (kept === undefined || kept.revision <= fromRevision) break;
       const { revision, timeMs, requests, events } = kept;
-      view = { ...view, revision, timeMs, requests };
+      const later = commits.at(-1);
+      // NOTE: only where an older one is wanted: a snapshot that was installed is one commit of as many events as there are objects.
+      view = { ...view, ...(later === undefined ? {} : undoEvents(view, later.events)), revision, timeMs, requests };
       commits.push({ revision, view, events });
-      view = { ...view, ...undoEvents(view, events) };
     }
     return commits.reverse();
   }
