@@ -101,3 +101,16 @@ snapshots installed     0
   expect(JSON.parse(raw.written.join(''))).toEqual(answer);
   await expect(runStore(['status', '--format', 'yaml'], raw.context)).rejects.toMatchObject({ code: 'CLI_USAGE' });
 });
+
+test('store members lists them as status does; json is what the daemon said; a change of them says what came of it', async () => {
+  const members = [{ id: 'm1', address: null, role: 'voter', isReachable: true, matchIndex: 1234 }];
+  const listed = contextOf({ members });
+  await runStore(['members'], listed.context);
+  expect(listed.written.join('').replaceAll(/ +$/gm, '')).toBe('MEMBER    ADDRESS   ROLE      REACHABLE   LOG TO\nm1        -         voter     yes         1,234\n');
+  const asJson = contextOf({ members });
+  await runStore(['members', '--format', 'json'], asJson.context);
+  expect(JSON.parse(asJson.written.join(''))).toEqual(members);
+  const changed = contextOf(null);
+  await runStore(['members', 'remove', 'm1'], changed.context);
+  expect([changed.asked, changed.written.join('')]).toEqual([['POST /v1/store/members'], 'done\n']);
+});

@@ -5,7 +5,7 @@ import { run } from '../../os/spawn.ts';
 import type { ApiClient } from '../../wire/http-client.ts';
 import { type CliContext } from '../context.ts';
 import { parseCommand } from '../parse-command.ts';
-import { storeStatusText } from '../print/store-status.ts';
+import { storeMembersText, storeStatusText } from '../print/store-status.ts';
 
 const verbs: Readonly<Record<string, string>> = {
   status: 'Show the leader, the members and what is wrong with the store',
@@ -38,6 +38,7 @@ export async function runStore(args: readonly string[], context: CliContext): Pr
     case 'status':
       return isJson ? show(await ask(context)) : context.out.write(storeStatusText(await ask(context)));
     case 'members':
+      if (rest.length === 0 && !isJson) return context.out.write(storeMembersText(await members(rest, context)));
       return show(await members(rest, context));
     case 'keys':
       return show(await keys(rest[0], context));

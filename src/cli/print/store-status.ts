@@ -13,11 +13,16 @@ export function storeStatusText(answer: unknown): string {
   return [
     alarms.length === 0 ? 'no alarms\n' : alarms.join(''),
     `\n${summary(status, metrics).map(([name, text]) => `${name.padEnd(12)} ${plainText(text)}\n`).join('')}`,
-    `\n${formatTable(['MEMBER', 'ADDRESS', 'ROLE', 'REACHABLE', 'LOG TO'], listOf(status['members']).map(memberRow))}`,
+    `\n${storeMembersText(status['members'])}`,
     `\n${formatTable(['TIME OF', 'P50', 'P99', 'MAX', 'COUNT'], timings.map(([name, field, unit]) => timingRow(name, recordOf(metrics[field]), unit)))}`,
     `\n${formatTable(['WAITING NOW', ''], waiting.map(([name, field, bytes]) => [name, `${count(metrics[field])}${bytes === null ? '' : ` (${size(metrics[bytes])})`}`]))}`,
     `\n${formatTable(['SINCE THE START', ''], counts.map(([name, field]) => [name, count(metrics[field])]))}`,
   ].join('');
+}
+
+/** The members of the daemon's answer, as `status` and `members` print them. */
+export function storeMembersText(members: unknown): string {
+  return formatTable(['MEMBER', 'ADDRESS', 'ROLE', 'REACHABLE', 'LOG TO'], listOf(members).map(memberRow));
 }
 
 type Unit = 'us' | 'ms' | 'entries';
