@@ -133,7 +133,8 @@ export function replayLog(batches: readonly Uint8Array[]): ReplayedLog {
         entries = [];
         markers = [item.marker];
       } else if (!markers.some((one) => one.index === item.marker.index)) {
-        markers = [...markers, item.marker];
+        // NOTE: a segment restates those of before it, also older ones than what is left of the log names first.
+        markers = [...markers, item.marker].toSorted((a, b) => a.index - b.index);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { batchFacts, decodeItems, encodeItems } from '../../../src/manager/store/log-items.ts';
+import { batchFacts, decodeItems, encodeItems, replayLog } from '../../../src/manager/store/log-items.ts';
 import type { LogItem } from '../../../src/manager/store/log-items.ts';
 import { fc } from '../../property.ts';
 
@@ -42,4 +42,10 @@ test('the data of entries keep nothing else in memory, from a Buffer too', () =>
     expect(own).toEqual(data);
     expect(own?.buffer.byteLength).toBe(data.length);
   }
+});
+
+test('the last marker is the newest, though a later segment restates older ones that the rest of the log does not name', () => {
+  const batchOf = (...indexes: readonly number[]): Uint8Array => encodeItems(indexes.map((index): LogItem => ({ kind: 'marker', marker: { index, term: 1, isInstall: false } })));
+  const { markers } = replayLog([batchOf(21, 28), batchOf(35), batchOf(7, 14, 21, 28, 35)]);
+  expect(markers.map((marker) => marker.index)).toEqual([7, 14, 21, 28, 35]);
 });
