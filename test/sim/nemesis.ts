@@ -66,7 +66,7 @@ export class Nemesis {
       member.lanes.log.calm();
       member.lanes.bulk.calm();
       member.crashRate = 0;
-      member.drift = 1;
+      member.setDrift(1);
       member.options.disk.capacityBytes = Infinity;
       member.options.disk.failAfter = null;
     }
@@ -155,7 +155,7 @@ export class Nemesis {
         this.#flip(member);
         break;
       case 'drift':
-        member.drift = 0.8 + random.float() * 0.4;
+        member.setDrift(0.8 + random.float() * 0.4);
         break;
       case 'crash-at-jobs':
         member.crashRate = member.crashRate > 0 ? 0 : 0.02 + random.float() * 0.1;

@@ -81,8 +81,8 @@ export class SimMember {
   featureLevel = 1;
   /** How far its wall clock is from the right time. */
   wallOffsetMs = 0;
-  /** How fast its clock runs. */
-  drift = 1;
+  /** How fast its clock runs, since when, and what it showed then. */
+  #drift = { rate: 1, sinceMs: 0, monotonicMs: 0 };
   /** Disk calls take this many times longer. */
   slowness = 1;
   /** The chance that the power goes at a disk job. */
@@ -101,9 +101,19 @@ export class SimMember {
     return this.options.id;
   }
 
+  /** NOTE: from now on, and from what the clock shows: this one never goes back, however its rate changes. */
+  setDrift(rate: number): void {
+    this.#drift = { rate, monotonicMs: this.#monotonicMs(), sinceMs: this.options.scheduler.nowMs };
+  }
+
+  #monotonicMs(): number {
+    const { rate, sinceMs, monotonicMs } = this.#drift;
+    return monotonicMs + (this.options.scheduler.nowMs - sinceMs) * rate;
+  }
+
   start(): void {
     if (this.state === 'up' || this.state === 'left') return;
-    const { disk, random, limits, network, oracles, scheduler, isSmall, tally } = this.options;
+    const { disk, random, limits, network, oracles, isSmall, tally } = this.options;
     count(tally, 'starts');
     this.#life += 1;
     this.#frozenUntilMs = 0;
@@ -125,10 +135,10 @@ export class SimMember {
       const node: StoreNode = new StoreNode(
         {
           clock: {
-            nowMs: () => 1_700_000_000_000 + this.wallOffsetMs + scheduler.nowMs * this.drift,
-            monotonicMs: () => scheduler.nowMs * this.drift,
+            nowMs: () => 1_700_000_000_000 + this.wallOffsetMs + this.#monotonicMs(),
+            monotonicMs: () => this.#monotonicMs(),
             sleep: () => Promise.reject(new Error('no promises in the simulation')),
-            after: (ms, fn) => this.#schedule(life, ms / this.drift, fn, true),
+            after: (ms, fn) => this.#schedule(life, ms / this.#drift.rate, fn, true),
           },
           random: seededRandom(randomBelow(random, 0x7fffffff)), log: this.#log(),
           soon: (callback) => void this.#schedule(life, 0, callback, false),
