@@ -17,10 +17,10 @@ import { SimFailure } from './oracles.ts';
 import type { RunOptions } from './run-seed.ts';
 import { secondLevelMark } from './sim-member.ts';
 import type { SimMember } from './sim-member.ts';
+import { told } from './told.ts';
+import type { Scenario } from './told.ts';
+import { transferStories } from './transfer-stories.ts';
 import { SimWorld } from './world.ts';
-
-/** A short story with a known end; null when it ends so. Told clean in the tests, and with every mistake in `make mutations`. */
-export type Scenario = { readonly name: string; readonly run: (options: RunOptions) => string | null };
 
 const three: readonly string[] = ['m1', 'm2', 'm3'];
 
@@ -76,48 +76,7 @@ export const scenarios: readonly Scenario[] = [
     world.run(1500);
     return [...world.members.values()].some((member) => member.node?.leadership.isLeader === true) ? null : 'nobody leads after 1.5 s';
   }),
-  told('a member behind the log gets a state larger than one message', (options) => {
-    const world = new SimWorld(['m1'], options, { snapshotEntries: 20 });
-    world.leader();
-    for (let at = 0; at < 60; at += 1) if (world.write('m1', `k${at}`, 'x'.repeat(2000)) === null) return 'a write failed';
-    world.start('m2');
-    world.call('m1', { kind: 'join', memberId: 'm2', address: 'm2', featureLevel: 1 });
-    world.run(20_000);
-    return world.value('m2', 'k59') === null ? 'the new member has nothing after 20 s' : null;
-  }),
-  told('chunks of a snapshot that were lost together are asked for together', (options) => {
-    const world = new SimWorld(['m1'], options, { snapshotEntries: 20 });
-    world.leader();
-    for (let at = 0; at < 60; at += 1) if (world.write('m1', `k${at}`, 'x'.repeat(2000)) === null) return 'a write failed';
-    // As where the connection for them is only being made: all of the first window.
-    world.network.onChunk = (from, to) => {
-      world.network.cut.add(`${from}>${to}`);
-      world.network.onChunk = null;
-    };
-    world.start('m2');
-    world.call('m1', { kind: 'join', memberId: 'm2', address: 'm2', featureLevel: 1 });
-    world.run(500);
-    if (world.network.onChunk !== null) return 'no chunk was sent';
-    world.heal();
-    world.run(4000);
-    return world.value('m2', 'k59') === null ? 'the new member has nothing after 4 s' : null;
-  }),
-  told('a snapshot over a slow link that paused is not sent over and over', (options) => {
-    const world = new SimWorld(['m1'], options, { snapshotEntries: 20 });
-    world.leader();
-    for (let at = 0; at < 60; at += 1) if (world.write('m1', `k${at}`, 'x'.repeat(2000)) === null) return 'a write failed';
-    let sent = 0;
-    world.network.chunkMs = 250;
-    world.network.onChunk = () => {
-      sent += 1;
-      if (sent === 12) world.network.pauseLink(1300);
-    };
-    world.start('m2');
-    world.call('m1', { kind: 'join', memberId: 'm2', address: 'm2', featureLevel: 1 });
-    world.run(15_000);
-    if (world.value('m2', 'k59') === null) return `the new member has nothing after 15 s and ${sent} chunks`;
-    return sent > 50 ? `${sent} chunks were sent` : null;
-  }),
+  ...transferStories,
   told('a member that joins and does not answer takes no vote', (options) => {
     const world = new SimWorld(['m1'], options);
     world.leader();
@@ -470,20 +429,6 @@ function upgrade(world: SimWorld, id: string, featureLevel: number): SimMember {
   member.start();
   world.run(6000);
   return member;
-}
-
-function told(name: string, story: (options: RunOptions) => string | null): Scenario {
-  return {
-    name,
-    run: (options) => {
-      try {
-        return story(options);
-      } catch (error) {
-        if (error instanceof SimFailure || error instanceof Error) return error.message;
-        throw error;
-      }
-    },
-  };
 }
 
 function recoverLocked(options: RunOptions): string | null {

@@ -29,9 +29,11 @@ export type OpenedKeys = { readonly file: KeyFile; readonly dataKeys: DataKeys }
 export function openKeys(options: { readonly disk: Disk; readonly dir: string; readonly unlockKey: Secret | null; readonly randomBytes: (count: number) => Uint8Array }): OpenedKeys {
   const { disk, dir, unlockKey, randomBytes } = options;
   const found = readKeyFile(disk, dir);
-  // NOTE: a life before may have ended between giving the file its name and making that durable; what is written from now on may need its newest key.
-  if (found !== null) disk.syncDir(dir);
-  if (found !== null) return { file: found, dataKeys: unwrapAll(found, wrappingKeyOf(found, dir, unlockKey), dir) };
+  if (found !== null) {
+    // NOTE: a life before may have ended between giving the file its name and making that durable; what is written from now on may need its newest key.
+    disk.syncDir(dir);
+    return { file: found, dataKeys: unwrapAll(found, wrappingKeyOf(found, dir, unlockKey), dir) };
+  }
   const wrappingKey = unlockKey === null ? randomBytes(32) : deriveUnlock(unlockKey);
   const dataKey = randomBytes(32);
   const file: KeyFile = {
